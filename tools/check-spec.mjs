@@ -1,5 +1,6 @@
-// Keeps the documents true to the tree: links and anchors lead somewhere, files that are named exist, and
-// spec/errors.md is the error catalogue. `node tools/check-spec.mjs [folder]`.
+// Keeps the documents true to the tree: links and anchors lead somewhere, files that are named exist,
+// spec/errors.md is the error catalogue, and spec/dependencies.md lists every dependency with its version.
+// `node tools/check-spec.mjs [folder]`.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
@@ -25,6 +26,24 @@ export function checkDocuments(root) {
         if (isRepositoryPath(code) && !existsSync(join(root, code))) {
           problems.push(`${document}:${line}: \`${code}\` does not exist`);
         }
+      }
+    }
+  }
+  return problems;
+}
+
+/** Every dependency of a workspace below `root` that spec/dependencies.md does not list with its version. */
+export function checkDependencies(root) {
+  const rows = readFileSync(join(root, 'spec/dependencies.md'), 'utf8').split('\n');
+  const manifests = filesIn(root, '', (path) => /^(?:[\w-]+\/)?package\.json$/.test(path));
+  const problems = [];
+  for (const path of manifests) {
+    const manifest = JSON.parse(readFileSync(join(root, path), 'utf8'));
+    const listed = { ...manifest.dependencies, ...manifest.devDependencies };
+    for (const [name, version] of Object.entries(listed)) {
+      if (name.startsWith('@writ/')) continue;
+      if (!rows.some((row) => row.startsWith(`| ${name} | ${version} |`))) {
+        problems.push(`spec/dependencies.md has no row for ${name} ${version} of ${path}`);
       }
     }
   }
@@ -99,11 +118,11 @@ function isRepositoryPath(code) {
 
 if (import.meta.main ?? process.argv[1]?.endsWith('check-spec.mjs')) {
   const root = rootArgument();
-  const problems = checkDocuments(root);
+  const problems = [...checkDocuments(root), ...checkDependencies(root)];
   const current = await errorsPageIsCurrent(root).catch((error) => {
     problems.push(error.message);
     return true;
   });
   if (!current) problems.push('spec/errors.md is out of date: run node tools/write-errors.mjs');
-  report('spec', problems, 'links, file names and the error page hold');
+  report('spec', problems, 'links, file names, the error page and the dependencies hold');
 }

@@ -11,6 +11,7 @@ const CHECKS = [
   ['spec', process.execPath, ['tools/check-spec.mjs']],
   ['trusted base', process.execPath, ['tools/check-trusted-base.mjs']],
   ['wasm', process.execPath, ['tools/build-wasm.mjs', '--check']],
+  ['vectors', process.execPath, ['tools/make-vectors.mjs', '--check']],
 ];
 
 const failed = [];

@@ -7,13 +7,16 @@
 // that ends early are failures. The files come from the sources, so compiled leftovers of deleted tests do not run.
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { filesIn, repositoryRoot } from './repository-files.mjs';
 
 /** A package that takes longer hangs: a server or timer was left open. */
 const PACKAGE_TIMEOUT_MS = 15 * 60 * 1000;
+const DRAIN_MS = 2000;
 const SUMMARY = /Total: +(\d+)\s+Passed: +(\d+)\s+Skipped: +(\d+)/g;
 
 /** The compiled test files of one package, relative to `root`; throws when one was not built. */
@@ -60,8 +63,11 @@ function runFiles(files) {
       process.stdout.write(text);
       output += text;
     });
-    child.on('close', (exitCode) => {
+    child.on('exit', async (exitCode) => {
       clearTimeout(timer);
+      // A server that a test left behind may hold the pipe open: what has arrived by then is all there is.
+      await Promise.race([once(child, 'close'), sleep(DRAIN_MS, undefined, { ref: false })]);
+      child.stdout.destroy();
       resolve(countResults(output, exitCode));
     });
   });

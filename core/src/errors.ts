@@ -59,6 +59,7 @@ export const ERROR_CODES = {
   // surroundings
   usage: 'the command was called in a way it does not understand',
   'config-invalid': 'a setting is missing or has a value that is not allowed',
+  'clock-implausible': 'the clock shows a time that cannot be right',
   'network-failed': 'a peer could not be reached or broke off',
   'storage-failed': 'the storage failed',
   'storage-full': 'the storage has no room left',

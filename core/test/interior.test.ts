@@ -1,16 +1,17 @@
 // Nodes in bulk against node:crypto, one by one. The WebAssembly path must be the one under test here:
 // the first test says so.
 
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import {
   hashPairs,
   hashPairsPortable,
   subtreeRoot,
-  TILE_WIDTH,
   tileRoots,
   tileRootsPortable,
 } from '@writ/core/merkle/interior';
 import { interiorKernel } from '@writ/core/merkle/interior-kernel';
+import { TILE_WIDTH } from '@writ/core/merkle/tile';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -171,5 +172,33 @@ for (const [name, roots] of Object.entries({ tileRoots, tileRootsPortable })) {
     assert.throws(() => roots(hashes, 2, new Uint8Array(63)), refused);
   });
 }
+
+interior('without WebAssembly the same functions give the same hashes', () => {
+  const modules = ['interior', 'interior-kernel', 'leaf-batch'].map((name) =>
+    JSON.stringify(import.meta.resolve(`@writ/core/merkle/${name}`)),
+  );
+  // --jitless takes WebAssembly away, as a browser without SIMD or a strict content policy does.
+  const program = `
+    const [interior, kernel, leaves] = await Promise.all([${modules}].map((url) => import(url)));
+    const hashes = Uint8Array.from({ length: 8192 }, (_, i) => i & 255);
+    const out = new Uint8Array(32 * 6);
+    interior.hashPairs(hashes, 3, out);
+    interior.tileRoots(hashes, 1, out.subarray(96));
+    out.set(interior.subtreeRoot(hashes, 256), 128);
+    leaves.hashBundleEntries(Uint8Array.of(0, 2, 7, 8), 1, out, 160);
+    console.log(kernel.interiorKernel() === undefined, out.join());`;
+  const stdout = execFileSync(
+    process.execPath,
+    ['--jitless', '--no-warnings', '--input-type=module', '--eval', program],
+    { encoding: 'utf8' },
+  );
+  const hashes = Uint8Array.from({ length: 8192 }, (_, i) => i & 255);
+  const root = expectedRoot(hashes);
+  const leaf = createHash('sha256')
+    .update(Uint8Array.of(0, 7, 8))
+    .digest();
+  const expected = [...expectedNodes(hashes, 3), ...root, ...root, ...leaf];
+  assert.is(stdout.trim(), `true ${expected.join()}`);
+});
 
 interior.run();

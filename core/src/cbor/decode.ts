@@ -27,10 +27,14 @@ export function splitCborSequence(bytes: Uint8Array, limits: CborSequenceLimits)
   let at = 0;
   while (at < bytes.length) {
     if (items.length === limits.maxItems) {
-      throw new LogError('batch-too-large', `the sequence holds more than ${limits.maxItems} items`, {
-        limit: limits.maxItems,
-        offset: at,
-      });
+      throw new LogError(
+        'batch-too-large',
+        `the sequence holds more than ${limits.maxItems} items`,
+        {
+          limit: limits.maxItems,
+          offset: at,
+        },
+      );
     }
     const end = scanCbor(bytes, at, limits);
     items.push(bytes.subarray(at, end));
@@ -71,7 +75,8 @@ function readArray(reader: CborReader): CborValue[] {
 
 function readMap(reader: CborReader): CborMap {
   const entries: CborEntry[] = [];
-  for (let left = reader.length(); left > 0; left--) entries.push([readValue(reader), readValue(reader)]);
+  for (let left = reader.length(); left > 0; left--)
+    entries.push([readValue(reader), readValue(reader)]);
   return new CborMap(entries);
 }
 

@@ -5,7 +5,16 @@ import { bug } from '../errors.ts';
 import { headSize } from './scan.ts';
 
 /** Major types of RFC 8949 section 3.1. */
-export const MAJOR = { uint: 0, nint: 1, bytes: 2, text: 3, array: 4, map: 5, tag: 6, simple: 7 } as const;
+export const MAJOR = {
+  uint: 0,
+  nint: 1,
+  bytes: 2,
+  text: 3,
+  array: 4,
+  map: 5,
+  tag: 6,
+  simple: 7,
+} as const;
 
 /** First bytes of the simple values of the profile. */
 export const SIMPLE = { false: 0xf4, true: 0xf5, null: 0xf6 } as const;

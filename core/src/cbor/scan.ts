@@ -75,7 +75,8 @@ function scanSimple(initial: number, at: number): number {
 /** The argument of a head, refused unless in its shortest form. Inexact from 2^53 on: only good for comparing. */
 function scanArgument(bytes: Uint8Array, at: number, info: number): number {
   if (info < 24) return info;
-  if (info > 27) fail(info === 31 ? 'indefinite lengths are not allowed' : 'the head is reserved', at);
+  if (info > 27)
+    fail(info === 31 ? 'indefinite lengths are not allowed' : 'the head is reserved', at);
   const next = at + 1;
   if (next + (1 << (info - 24)) > bytes.length) fail('the head is cut off', at);
   let argument = bytes[next] ?? 0;
@@ -112,7 +113,13 @@ function scanText(bytes: Uint8Array, start: number, end: number): number {
   return end;
 }
 
-function scanArray(bytes: Uint8Array, at: number, start: number, count: number, depth: number): number {
+function scanArray(
+  bytes: Uint8Array,
+  at: number,
+  start: number,
+  count: number,
+  depth: number,
+): number {
   // Each item takes a byte: a count beyond the rest of the input is refused before any work.
   if (count > bytes.length - start) fail('the array is longer than the input', at);
   if (depth === 0) fail('arrays and maps are nested too deeply', at);
@@ -121,7 +128,13 @@ function scanArray(bytes: Uint8Array, at: number, start: number, count: number, 
   return next;
 }
 
-function scanMap(bytes: Uint8Array, at: number, start: number, count: number, depth: number): number {
+function scanMap(
+  bytes: Uint8Array,
+  at: number,
+  start: number,
+  count: number,
+  depth: number,
+): number {
   if (count * 2 > bytes.length - start) fail('the map is longer than the input', at);
   if (depth === 0) fail('arrays and maps are nested too deeply', at);
   let before = start;

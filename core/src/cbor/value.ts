@@ -4,7 +4,15 @@
  * An item: integers are numbers where these are exact and bigints beyond, byte strings Uint8Arrays,
  * maps CborMaps. Encoding takes either kind of integer.
  */
-export type CborValue = number | bigint | Uint8Array | string | boolean | null | readonly CborValue[] | CborMap;
+export type CborValue =
+  | number
+  | bigint
+  | Uint8Array
+  | string
+  | boolean
+  | null
+  | readonly CborValue[]
+  | CborMap;
 
 /** Key and value of one map entry. */
 export type CborEntry = readonly [key: CborValue, value: CborValue];

@@ -58,7 +58,7 @@ function numberOf(exported: unknown): number {
   return typeof value === 'number' ? value : bug('the module misses a number');
 }
 
-function functionOf(exported: unknown): (...numbers: number[]) => void {
+function functionOf(exported: unknown): (first: number, second?: number) => void {
   if (typeof exported !== 'function') return bug('the module misses a function');
-  return (...numbers) => exported(...numbers);
+  return (first, second) => exported(first, second);
 }

@@ -7,10 +7,8 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { assertBytes, assertSafeSize } from '../bytes.ts';
 import { HASH_SIZE } from '../sha256.ts';
 import { interiorKernel, type Kernel } from './interior-kernel.ts';
+import { TILE_HEIGHT, TILE_WIDTH } from './tile.ts';
 
-/** Hashes of a full tile (C2SP tlog-tiles, "Merkle Tree"). */
-export const TILE_WIDTH = 256;
-const TILE_HEIGHT = 8;
 const NODE_PREFIX = 1;
 
 /**

@@ -17,6 +17,9 @@ export interface StreamHead {
   readonly index: number;
 }
 
+/** Entries of a batch never cross a multiple of this, so that a driver can cut files there. */
+export const SEGMENT_ENTRIES = 65_536;
+
 /** What one group commit adds to the log. */
 export interface Append {
   /** Compare-and-swap: the size the caller built upon. */
@@ -24,8 +27,8 @@ export interface Append {
   readonly head: TreeHead;
   /** The entries as entry bundle bytes: u16 length and bytes, one after the other. */
   readonly entries: Uint8Array;
-  /** Leaf hashes of the entries, 32 bytes each. */
-  readonly leafHashes: Uint8Array;
+  /** Hashes that the batch completes, for each tile level (0: leaf hashes), 32 bytes each. */
+  readonly hashes: readonly Uint8Array[];
   /** Heads of the streams that the batch moved, by stream id. */
   readonly streams: ReadonlyMap<string, StreamHead>;
 }
@@ -82,7 +85,7 @@ export interface LogStore {
   /** The newest row. */
   readonly latestCheckpoint: CheckpointRecord | undefined;
 
-  /** Bytes on disk by part, for metrics. */
+  /** Releases the store. What was acknowledged stays. */
   close(): Promise<void>;
 }
 
