@@ -4,13 +4,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { filesIn, report, rootArgument } from './repository-files.mjs';
 
-/** Parts of the trusted base, and how many lines each may have. All lines count: comments are read as well. */
+/** Parts of the trusted base, and how many lines of code each may have; blank lines and comments are free. */
 export const BUDGETS = [
   {
+    // Statements and the CBOR they are written in are counted by nobody here: a log can do without them.
     part: 'core without statements',
     folder: 'core/src',
     budget: 2000,
-    without: ['core/src/statements/', 'core/src/merkle/interior-wasm.ts'],
+    without: ['core/src/statements/', 'core/src/cbor/', 'core/src/merkle/interior-wasm.ts'],
   },
   {
     part: 'verifier library',
@@ -49,12 +50,12 @@ if (import.meta.main ?? process.argv[1]?.endsWith('check-trusted-base.mjs')) {
     ].map(([n, width]) => String(n).padStart(width));
     console.log(`${part.padEnd(26)} ${cells.join(' ')}`);
   }
-  const over = rows.filter(({ lines, budget }) => lines > budget);
+  const over = rows.filter(({ code, budget }) => code > budget);
   const empty = rows.filter(({ files }) => files === 0);
   const problems = [
     ...over.map(
       (row) =>
-        `${row.part} has ${row.lines} lines, budget ${row.budget}: simplify it, or move out what decides nothing`,
+        `${row.part} has ${row.code} lines of code, budget ${row.budget}: simplify it, or move out what decides nothing`,
     ),
     ...empty.map(
       (row) => `${row.part} has no files: the folder in tools/check-trusted-base.mjs is wrong`,

@@ -13,6 +13,7 @@ import { checkpointVectors } from './vectors/checkpoints.mjs';
 import { encodingVectors } from './vectors/encodings.mjs';
 import { noteVectors } from './vectors/notes.mjs';
 import { policyVectors } from './vectors/policies.mjs';
+import { statementVectors } from './vectors/statements.mjs';
 import { treeVectors } from './vectors/trees.mjs';
 
 const FOLDER = 'test-vectors';
@@ -20,7 +21,14 @@ const FOLDER = 'test-vectors';
 /** Path below the repository → text, for every vector. */
 export function allVectors() {
   const files = new Map();
-  const makers = [noteVectors, checkpointVectors, policyVectors, treeVectors, encodingVectors];
+  const makers = [
+    noteVectors,
+    checkpointVectors,
+    policyVectors,
+    treeVectors,
+    encodingVectors,
+    statementVectors,
+  ];
   for (const { format, verdict, name, ...vector } of makers.flatMap((make) => [...make()])) {
     const path = `${FOLDER}/${format}/${verdict}/${name}.json`;
     if (files.has(path)) throw new Error(`two vectors are called ${path}`);
@@ -58,7 +66,9 @@ if (import.meta.main ?? process.argv[1]?.endsWith('make-vectors.mjs')) {
   if (process.argv.includes('--check')) {
     const stale = staleVectors();
     for (const path of stale) console.error(`${path}: run node tools/make-vectors.mjs`);
-    console.log(stale.length === 0 ? 'vectors: all are current' : `vectors: ${stale.length} differ`);
+    console.log(
+      stale.length === 0 ? 'vectors: all are current' : `vectors: ${stale.length} differ`,
+    );
     if (stale.length > 0) process.exitCode = 1;
   } else {
     writeVectors();

@@ -14,8 +14,8 @@ import {
   LOG,
   lineOf,
   noteOf,
-  octets,
   ORIGIN,
+  octets,
   POST_QUANTUM,
   realHash,
   TIME,
@@ -223,7 +223,9 @@ function requestOf(first, hashes, note) {
 function* invalidRequests() {
   const hash = base64(fixedBytes('a hash'));
   const refused = (name, description, body, line) =>
-    invalid('add-checkpoint', name, description, octets('body', body), 'request-malformed', { line });
+    invalid('add-checkpoint', name, description, octets('body', body), 'request-malformed', {
+      line,
+    });
   for (const [name, first] of [
     ['missing', hash],
     ['empty', 'old '],
@@ -236,7 +238,12 @@ function* invalidRequests() {
     ['upper-case', 'Old 1'],
     ['two-spaces', 'old  1'],
   ]) {
-    yield refused(`old-${name}`, `The first line is "${first}".`, requestOf(first, [hash], NOTE), 1);
+    yield refused(
+      `old-${name}`,
+      `The first line is "${first}".`,
+      requestOf(first, [hash], NOTE),
+      1,
+    );
   }
   for (const [name, line] of [
     ['31-bytes', base64(fixedBytes('a hash').subarray(1))],
@@ -246,7 +253,12 @@ function* invalidRequests() {
     ['carriage-return', `${hash}\r`],
     ['words', 'not a hash'],
   ]) {
-    yield refused(`hash-${name}`, 'The second hash is malformed.', requestOf('old 1', [hash, line], NOTE), 3);
+    yield refused(
+      `hash-${name}`,
+      'The second hash is malformed.',
+      requestOf('old 1', [hash, line], NOTE),
+      3,
+    );
   }
   const many = Array.from({ length: 64 }, () => hash);
   yield refused('64-hashes', 'A hash too much.', requestOf('old 1', many, NOTE), 2);

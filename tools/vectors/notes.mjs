@@ -71,7 +71,13 @@ function* validNotes() {
   yield validNote('100-signatures', 'As many lines as are accepted.', most, TEXT, ALICE);
   const long = { name: 'x'.repeat(300), id: '00000000', bytes: SIGNATURE };
   const longName = `${TEXT}\n${formatSignatureLine(long)}${LINE}`;
-  yield validNote('unknown-long-name', 'Key names of strangers may be long.', longName, TEXT, ALICE);
+  yield validNote(
+    'unknown-long-name',
+    'Key names of strangers may be long.',
+    longName,
+    TEXT,
+    ALICE,
+  );
   const other = { name: ALICE.name, id: '00000000', bytes: SIGNATURE };
   const otherId = `${TEXT}\n${formatSignatureLine(other)}${LINE}`;
   yield validNote('known-name-other-id', 'A known name alone is unknown.', otherId, TEXT, ALICE);
@@ -112,9 +118,19 @@ function* invalidNotes() {
     const whole = concatBytes(text, ascii(`\n${formatSignatureLine(line)}`));
     yield invalidNote(`utf8-${name}`, 'The text is not valid UTF-8.', whole);
   }
-  yield invalidNote('101-signatures', 'More lines than are accepted.', `${TEXT}\n${LINE.repeat(101)}`);
+  yield invalidNote(
+    '101-signatures',
+    'More lines than are accepted.',
+    `${TEXT}\n${LINE.repeat(101)}`,
+  );
   yield invalidNote('blank-line-after', 'An empty line follows the signatures.', `${note}\n`);
-  yield invalidNote('text-after', 'Text follows the signatures.', `${note}more\n`, undefined, at(4));
+  yield invalidNote(
+    'text-after',
+    'Text follows the signatures.',
+    `${note}more\n`,
+    undefined,
+    at(4),
+  );
   const between = `${TEXT}\n${LINE}\n${lineOf(BOB, `${TEXT}\n${LINE}`).replace('— ', '- ')}`;
   yield invalidNote('bad-line-after-blank', 'The last block is no signature.', between);
 }
@@ -144,9 +160,15 @@ function* malformedSignatures() {
   ];
   for (const [reason, description, line] of lines) {
     const note = `${TEXT}\n${LINE}${line}\n`;
-    yield invalidNote(`line-${reason}`, `${description} A good line is beside it.`, note, undefined, {
-      line: 4,
-    });
+    yield invalidNote(
+      `line-${reason}`,
+      `${description} A good line is beside it.`,
+      note,
+      undefined,
+      {
+        line: 4,
+      },
+    );
   }
 }
 
@@ -165,19 +187,32 @@ function* unacceptableNotes() {
     ['signature-short', 'The signature lacks a byte.', bad(SIGNATURE.subarray(0, 63))],
     ['signature-long', 'The signature has a byte too much.', bad(concatBytes(SIGNATURE, [0]))],
     ['scalar-plus-order', 'S + L for S (RFC 8032 §5.1.7).', bad(addOrder(SIGNATURE))],
-    ['known-key-bad', 'A good line of another key does not help.', lineOf(BOB, TEXT) + bad(flipped)],
+    [
+      'known-key-bad',
+      'A good line of another key does not help.',
+      lineOf(BOB, TEXT) + bad(flipped),
+    ],
     ['same-key-bad', 'A good line of the same key does not help.', LINE + bad(flipped)],
   ];
   for (const [name, description, lines] of refused) {
     yield invalidNote(name, description, `${TEXT}\n${lines}`, 'note-bad-signature');
   }
   const changed = noteOf(TEXT, ALICE).replace('nothing', 'Nothing');
-  yield invalidNote('text-changed', 'The text is not what was signed.', changed, 'note-bad-signature');
+  yield invalidNote(
+    'text-changed',
+    'The text is not what was signed.',
+    changed,
+    'note-bad-signature',
+  );
   const wrongName = formatSignatureLine({ name: 'x', id: ALICE.signer.id, bytes: SIGNATURE });
   const nobody = [
     ['strangers-only', 'Only unknown keys signed.', noteOf(TEXT, STRANGER)],
     ['other-name', 'The right key ID under another name.', `${TEXT}\n${wrongName}`],
-    ['upper-case-name', 'Names are compared exactly.', `${TEXT}\n${LINE.replace('alice', 'Alice')}`],
+    [
+      'upper-case-name',
+      'Names are compared exactly.',
+      `${TEXT}\n${LINE.replace('alice', 'Alice')}`,
+    ],
   ];
   for (const [name, description, note] of nobody) {
     yield invalidNote(name, description, note, 'note-unverified');
@@ -208,7 +243,11 @@ function* validKeys() {
   yield validKey('ed25519', 'A note key, type 0x01.', ALICE);
   yield validKey('ed25519-cosignature', 'A witness key, type 0x04.', WITNESSES[0]);
   yield validKey('ml-dsa-44', 'A post-quantum witness key, type 0x06.', POST_QUANTUM);
-  yield validKey('name-unicode', 'Any characters but white space and plus.', keyOf('prüfer.example/ß'));
+  yield validKey(
+    'name-unicode',
+    'Any characters but white space and plus.',
+    keyOf('prüfer.example/ß'),
+  );
   yield validKey('name-one-letter', 'The shortest name.', keyOf('x'));
   yield validKey('name-255-bytes', 'The longest name.', keyOf('x'.repeat(255)));
 }
@@ -227,7 +266,12 @@ function* invalidKeys() {
   yield refused('id-long', 'Nine digits.', `${name}+0${id}+${data}`, field('id'));
   yield refused('id-prefix', 'With 0x.', `${name}+0x${id.slice(2)}+${data}`, field('id'));
   yield refused('id-wrong', 'Another key ID.', `${name}+00000000+${data}`, field('id'));
-  yield refused('name-changed', 'The ID is of another name.', `${name}x+${id}+${data}`, field('id'));
+  yield refused(
+    'name-changed',
+    'The ID is of another name.',
+    `${name}x+${id}+${data}`,
+    field('id'),
+  );
   yield refused('name-empty', 'The name is empty.', `+${id}+${data}`, field('name'));
   yield refused('name-space', 'The name has a space.', `a b+${id}+${data}`, field('name'));
   yield refused('name-no-break-space', 'U+00A0.', `a\u00a0b+${id}+${data}`, field('name'));
@@ -237,7 +281,11 @@ function* invalidKeys() {
   yield refused('name-256-bytes', 'The name is too long.', longKey, field('name'));
   yield refused('newline-trailing', 'A newline at the end.', `${vkey}\n`);
   yield refused('space-leading', 'A space in front.', ` ${vkey}`);
-  yield refused('newline-inside', 'A newline in the base64.', `${vkey.slice(0, -4)}\n${vkey.slice(-4)}`);
+  yield refused(
+    'newline-inside',
+    'A newline in the base64.',
+    `${vkey.slice(0, -4)}\n${vkey.slice(-4)}`,
+  );
   yield refused('type-only', 'A type byte and no key.', `${name}+${id}+AQ==`, field('key'));
   const postQuantum = `${POST_QUANTUM.vkey.slice(0, -1)}`;
   yield refused('base64-unpadded', 'The padding is missing.', postQuantum, field('key'));
@@ -247,7 +295,12 @@ function* invalidKeys() {
     ['key-33-bytes', 'A key of 33 bytes.', 1, concatBytes(signer.publicKey, [0])],
     ['type-unknown', 'Type 0x99.', 0x99, signer.publicKey],
     ['type-ecdsa', 'Type 0x02.', 0x02, signer.publicKey],
-    ['ml-dsa-44-short', 'An ML-DSA-44 key of 1311 bytes.', 6, POST_QUANTUM.signer.publicKey.slice(1)],
+    [
+      'ml-dsa-44-short',
+      'An ML-DSA-44 key of 1311 bytes.',
+      6,
+      POST_QUANTUM.signer.publicKey.slice(1),
+    ],
   ]) {
     yield refused(reason, `${description} The ID fits.`, vkeyText(name, type, key));
   }
@@ -261,7 +314,11 @@ function* weakKeys(refused) {
     ['small-order-2', 'The point of order 2.', `ec${'ff'.repeat(30)}7f`],
     ['small-order-4', 'A point of order 4.', '00'.repeat(32)],
     ['small-order-4-sign', 'The other point of order 4.', `${'00'.repeat(31)}80`],
-    ['small-order-8', 'A point of order 8.', 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a'],
+    [
+      'small-order-8',
+      'A point of order 8.',
+      'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+    ],
     ['non-canonical', 'y = p + 3 for y = 3.', `f0${'ff'.repeat(30)}7f`],
     ['off-curve', 'No point has y = 2.', `02${'00'.repeat(31)}`],
   ]) {

@@ -1,6 +1,7 @@
 // Trust policies and proof files: C2SP tlog-policy and tlog-proof.
 
 import { concatBytes } from '@writ/core/bytes';
+import { formatVkey, keyId } from '@writ/core/formats/key';
 import {
   ascii,
   base64,
@@ -14,8 +15,8 @@ import {
   lineOf,
   madeUpHash,
   noteOf,
-  octets,
   ORIGIN,
+  octets,
   POST_QUANTUM,
   realHash,
   valid,
@@ -44,9 +45,15 @@ export function* policyVectors() {
 }
 
 /** `sets`: lists of witnesses, and whether their cosignatures satisfy the quorum. */
-function validPolicy(name, description, policy, { logs = [LOG.vkey], witnesses = NAMES, sets = [] }) {
-  const quorum = sets.map(([met, ...cosigned_by]) => ({ cosigned_by, met }));
-  return valid('policy', name, description, octets('policy', policy), { logs, witnesses, quorum });
+function validPolicy(
+  name,
+  description,
+  policy,
+  { logs = [LOG.vkey], witnesses = NAMES, sets = [] },
+) {
+  const input = { ...octets('policy', policy), cosigned_by: sets.map(([, ...names]) => names) };
+  const facts = { logs, witnesses, quorum_met: sets.map(([met]) => met) };
+  return valid('policy', name, description, input, facts);
 }
 
 function* validPolicies() {
@@ -59,20 +66,35 @@ function* validPolicies() {
   ];
   yield validPolicy('two-of-three', 'A group with a number.', HALF, { sets });
   const all = policyOf(...LINES, 'group g all w1 w2 w3', 'quorum g');
-  yield validPolicy('all', 'Everybody.', all, { sets: [[false, 'w1', 'w2'], [true, 'w1', 'w2', 'w3']] });
+  yield validPolicy('all', 'Everybody.', all, {
+    sets: [
+      [false, 'w1', 'w2'],
+      [true, 'w1', 'w2', 'w3'],
+    ],
+  });
   const any = policyOf(...LINES, 'group g any w1 w2 w3', 'quorum g');
   yield validPolicy('any', 'Anybody.', any, { sets: [[false], [true, 'w2']] });
   const one = policyOf(...LINES, 'quorum w2');
   yield validPolicy('single-witness', 'A witness is the quorum.', one, {
-    sets: [[false, 'w1', 'w3'], [true, 'w2']],
+    sets: [
+      [false, 'w1', 'w3'],
+      [true, 'w2'],
+    ],
   });
   const none = policyOf(LINES[0] ?? '', 'quorum none');
   yield validPolicy('none', 'No witness is asked for.', none, { witnesses: {}, sets: [[true]] });
   const bare = policyOf('quorum none');
-  yield validPolicy('quorum-alone', 'Only the quorum is mandatory.', bare, { logs: [], witnesses: {} });
+  yield validPolicy('quorum-alone', 'Only the quorum is mandatory.', bare, {
+    logs: [],
+    witnesses: {},
+  });
   const nested = policyOf(...LINES, 'group a any w1 w2', 'group b all a w3', 'quorum b');
   yield validPolicy('nested-groups', 'A group of a group.', nested, {
-    sets: [[false, 'w1', 'w2'], [false, 'w3'], [true, 'w1', 'w3']],
+    sets: [
+      [false, 'w1', 'w2'],
+      [false, 'w3'],
+      [true, 'w1', 'w3'],
+    ],
   });
   const spaced = `\n  # comment\n\t${LINES.join(' \t\n\n')}\n quorum\t w1 \n#\n`;
   yield validPolicy('white-space', 'Spaces, tabs, empty lines, comments.', spaced, {
@@ -85,12 +107,17 @@ function* validPolicies() {
     sets: [[true, '#1']],
   });
   const latin = concatBytes(ascii('# '), [0xe9, 0xff], ascii('\nquorum none\n'));
-  yield validPolicy('comment-octets', 'Comments need not be UTF-8.', latin, { logs: [], witnesses: {} });
+  yield validPolicy('comment-octets', 'Comments need not be UTF-8.', latin, {
+    logs: [],
+    witnesses: {},
+  });
   const prototype = policyOf(`witness __proto__ ${W1.vkey}`, 'quorum __proto__');
-  yield valid('policy', 'name-prototype', 'Any name is a name.', { policy: prototype }, {
-    quorum: [
-      { cosigned_by: ['__proto__'], met: true },
-      { cosigned_by: ['constructor'], met: false },
+  yield validPolicy('name-prototype', 'Any name is a name.', prototype, {
+    logs: [],
+    witnesses: { ['__proto__']: W1.vkey },
+    sets: [
+      [true, '__proto__'],
+      [false, 'constructor'],
     ],
   });
   const postQuantum = policyOf(`witness w4 ${POST_QUANTUM.vkey}`, 'quorum w4');
@@ -130,9 +157,19 @@ function* invalidPolicies() {
     ['group-name-none', 'None is reserved.', '', 'group none any w2'],
     ['comment-trailing', 'A comment has its own line.', '', 'quorum w1 # enough'],
     ['witness-name-none', 'None is reserved.', '', `witness none ${keyOf('x', 4).vkey}`],
-    ['witness-name-taken', 'A name stands for one witness.', '', `witness w1 ${keyOf('x', 4).vkey}`],
+    [
+      'witness-name-taken',
+      'A name stands for one witness.',
+      '',
+      `witness w1 ${keyOf('x', 4).vkey}`,
+    ],
     ['witness-key-twice', 'A key stands for one witness.', '', `witness w4 ${W1.vkey}`],
-    ['witness-key-renamed', 'A key stands for one witness.', '', `witness w4 ${renamed(W1)}`],
+    [
+      'witness-key-renamed',
+      'A key stands for one witness.',
+      '',
+      `witness w4 ${keyOf('another.example', 4, W1.name).vkey}`,
+    ],
     ['witness-key-type', 'A log key is no witness key.', '', `witness w4 ${keyOf('x').vkey}`],
     ['witness-keyless', 'The key is missing.', '', 'witness w4'],
     ['witness-words', 'A word too much.', '', `witness w4 ${keyOf('x', 4).vkey} https://x/ x`],
@@ -146,20 +183,10 @@ function* invalidPolicies() {
   ]) {
     yield refused(name, description, withLast(...last, ''), 6);
   }
-  const weak = 'witness w4 weak.example+ac2fa3ef+BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
+  const publicKey = new Uint8Array(32);
+  const id = keyId('weak.example', 4, publicKey);
+  const weak = `witness w4 ${formatVkey({ name: 'weak.example', id, type: 4, publicKey })}`;
   yield refused('witness-key-weak', 'The key has small order.', withLast('', weak), 6, 'key-weak');
-}
-
-/** The same public key under another name. */
-function renamed({ name }) {
-  const { signer } = keyOf(name, 4);
-  return keyWithName('another.example', signer);
-}
-
-function keyWithName(name, signer) {
-  const { vkey } = keyOf(name, 4);
-  const own = keyOf(name, 4).signer;
-  return own.publicKey === signer.publicKey ? vkey : vkeyFor(name, signer.publicKey);
 }
 
 const SIZE = 21n;
@@ -210,34 +237,88 @@ function* validProofs() {
 
 function* invalidProofs() {
   const refused = (name, description, proof, code, { policy = HALF, entry = ENTRY, detail } = {}) =>
-    invalid('proof', name, description, { policy, entry: hex(entry), ...octets('proof', proof) }, code, detail);
+    invalid(
+      'proof',
+      name,
+      description,
+      { policy, entry: hex(entry), ...octets('proof', proof) },
+      code,
+      detail,
+    );
   yield* malformedProofs(refused);
+  yield* distrustedProofs(refused);
+  yield* wrongProofs(refused);
+}
+
+function* distrustedProofs(refused) {
   const note = (...keys) => proofOf({ note: noteOf(TEXT, ...keys) });
   const quorum = 'quorum-not-met';
   yield refused('quorum-one', 'One cosignature of two.', note(LOG, W1), quorum);
   yield refused('quorum-same-twice', 'A witness counts once.', twice(W1), quorum);
-  yield refused('quorum-strangers', 'Strangers do not count.', note(LOG, W1, keyOf('x', 4)), quorum);
+  yield refused(
+    'quorum-strangers',
+    'Strangers do not count.',
+    note(LOG, W1, keyOf('x', 4)),
+    quorum,
+  );
   yield refused('log-missing', 'The log did not sign.', note(W1, W2), 'note-unverified');
-  const impostor = { ...keyOf('impostor'), name: ORIGIN };
-  yield refused('log-other-key', 'Another key with its name.', note(impostor, W1, W2), 'note-unverified');
+  const impostor = keyOf(ORIGIN, 1, 'impostor');
+  yield refused(
+    'log-other-key',
+    'Another key with its name.',
+    note(impostor, W1, W2),
+    'note-unverified',
+  );
   const other = checkpointOf({ origin: 'other.example', size: SIZE, root: TREE.root });
   const otherOrigin = proofOf({ note: noteOf(other, LOG, W1, W2) });
-  yield refused('origin-other', 'The log signed under another origin.', otherOrigin, 'origin-unknown');
+  yield refused(
+    'origin-other',
+    'The log signed under another origin.',
+    otherOrigin,
+    'origin-unknown',
+  );
   const elsewhere = checkpointOf({ size: SIZE, root: fixedBytes('another root') });
   const split = `${TEXT}\n${lineOf(LOG, TEXT)}${lineOf(W1, elsewhere)}${lineOf(W2, elsewhere)}`;
-  yield refused('split-view', 'Witnesses saw another root.', proofOf({ note: split }), 'note-bad-signature');
+  yield refused(
+    'split-view',
+    'Witnesses saw another root.',
+    proofOf({ note: split }),
+    'note-bad-signature',
+  );
+}
+
+function* wrongProofs(refused) {
   const failed = 'inclusion-failed';
   yield refused('entry-other', 'Another entry.', proofOf({}), failed, { entry: ascii('entry 12') });
-  yield refused('entry-is-hash', 'The leaf hash for the entry.', proofOf({}), failed, { entry: TREE.leaf });
+  yield refused('entry-is-hash', 'The leaf hash for the entry.', proofOf({}), failed, {
+    entry: TREE.leaf,
+  });
   yield refused('index-other', 'Another index.', proofOf({ index: 'index 12' }), failed);
-  yield refused('index-is-size', 'An index behind the tree.', proofOf({ index: 'index 21' }), failed);
-  yield refused('hash-missing', 'A hash is missing.', proofOf({ hashes: HASHES.slice(0, -1) }), failed);
-  yield refused('hash-more', 'A hash too much.', proofOf({ hashes: [...HASHES, HASHES[0]] }), failed);
+  yield refused(
+    'index-is-size',
+    'An index behind the tree.',
+    proofOf({ index: 'index 21' }),
+    'entry-absent',
+  );
+  yield refused(
+    'hash-missing',
+    'A hash is missing.',
+    proofOf({ hashes: HASHES.slice(0, -1) }),
+    failed,
+  );
+  yield refused(
+    'hash-more',
+    'A hash too much.',
+    proofOf({ hashes: [...HASHES, HASHES[0]] }),
+    failed,
+  );
   const swapped = [HASHES[1], HASHES[0], ...HASHES.slice(2)];
   yield refused('hash-order', 'Two hashes change places.', proofOf({ hashes: swapped }), failed);
   const empty = checkpointOf({ size: 0n, root: realHash(0n, 0n) });
   const nothing = proofOf({ index: 'index 0', hashes: [], note: noteOf(empty, LOG, W1, W2) });
-  yield refused('tree-empty', 'An empty tree has no entry.', nothing, failed, { entry: ascii('entry 0') });
+  yield refused('tree-empty', 'An empty tree has no entry.', nothing, 'entry-absent', {
+    entry: ascii('entry 0'),
+  });
 }
 
 function twice(witness) {
@@ -271,7 +352,12 @@ function* malformedProofs(refused) {
   const late = proofOf({ index: `index ${INDEX}\nextra AAAA` });
   yield malformed('extra-late', 'Extra data behind the index.', late, 3);
   yield malformed('extra-base64', 'Extra data in bad base64.', proofOf({ head: ['extra A'] }), 2);
-  yield malformed('hash-31-bytes', 'A short hash.', proofOf({ hashes: ['A'.repeat(40), ...HASHES] }), 3);
+  yield malformed(
+    'hash-31-bytes',
+    'A short hash.',
+    proofOf({ hashes: ['A'.repeat(40), ...HASHES] }),
+    3,
+  );
   const many = Array.from({ length: 64 }, (_, i) => base64(madeUpHash(0n, BigInt(i))));
   yield malformed('hash-64', 'More hashes than any tree needs.', proofOf({ hashes: many }), 3);
   yield malformed('blank-line-missing', 'No empty line.', good.replaceAll('\n\n', '\n'));

@@ -16,8 +16,8 @@ export function fixedBytes(label) {
 }
 
 /** A signer with its vkey; `type` is 1 (Ed25519 note), 4 (Ed25519 cosignature) or 6 (ML-DSA-44). */
-export function keyOf(name, type = 1) {
-  const signer = createSigner(name, type, fixedBytes(`seed of ${name}`));
+export function keyOf(name, type = 1, seedLabel = name) {
+  const signer = createSigner(name, type, fixedBytes(`seed of ${seedLabel}`));
   return { name, signer, vkey: formatVkey(signer), ref: `${name}+${signer.id}` };
 }
 
@@ -70,7 +70,8 @@ export function ascii(text) {
   return new TextEncoder().encode(text);
 }
 
-function digest(...parts) {
+/** SHA-256 over `parts` in a row. */
+export function digest(...parts) {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part);
   return new Uint8Array(hash.digest());

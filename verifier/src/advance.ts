@@ -29,7 +29,8 @@ export function rootsFromConsistency(
   hashes: readonly Uint8Array[],
 ): ImpliedRoots | undefined {
   const [seed, ...rest] = hashes;
-  if (oldSize < 1n || oldSize >= size || seed === undefined || !hashes.every(isHash)) return undefined;
+  if (oldSize < 1n || oldSize >= size || seed === undefined || !hashes.every(isHash))
+    return undefined;
   let [fn, sn] = [oldSize - 1n, size - 1n];
   while (fn % 2n === 1n) [fn, sn] = [fn / 2n, sn / 2n];
   let [oldRoot, root] = [seed, seed];

@@ -55,7 +55,7 @@ export class VerifiedCheckpoint {
   readonly #note: Uint8Array;
 
   /** Only `openCheckpoint` holds the seal. */
-  private constructor(seal: typeof SEAL, parts: VerifiedParts) {
+  constructor(seal: typeof SEAL, parts: VerifiedParts) {
     if (seal !== SEAL) throw new TypeError('a VerifiedCheckpoint is made by openCheckpoint alone');
     this.origin = parts.checkpoint.origin;
     this.size = parts.checkpoint.size;
@@ -74,11 +74,6 @@ export class VerifiedCheckpoint {
   /** The signed note, verbatim: a copy. */
   get note(): Uint8Array {
     return this.#note.slice();
-  }
-
-  /** @internal */
-  static seal(seal: typeof SEAL, parts: VerifiedParts): VerifiedCheckpoint {
-    return new VerifiedCheckpoint(seal, parts);
   }
 }
 
@@ -122,7 +117,10 @@ export function openCheckpoint(
   );
   const cosignatures = openCosignatures(note, policy, trace);
   if (maxAgeSeconds !== undefined && nowSeconds !== undefined) {
-    const window = { oldest: nowSeconds - maxAgeSeconds, newest: nowSeconds + MAX_CLOCK_SKEW_SECONDS };
+    const window = {
+      oldest: nowSeconds - maxAgeSeconds,
+      newest: nowSeconds + MAX_CLOCK_SKEW_SECONDS,
+    };
     step(
       trace,
       'freshness',
@@ -130,7 +128,7 @@ export function openCheckpoint(
       () => ({ why: `the quorum signed within the last ${maxAgeSeconds} seconds` }),
     );
   }
-  return VerifiedCheckpoint.seal(SEAL, { checkpoint, note: noteBytes, logKeys, cosignatures });
+  return new VerifiedCheckpoint(SEAL, { checkpoint, note: noteBytes, logKeys, cosignatures });
 }
 
 function readCheckpoint(noteBytes: Uint8Array): { note: Note; checkpoint: Checkpoint } {
@@ -173,7 +171,9 @@ function openCosignatures(
           ? 'the trust policy asks for no witness'
           : 'witnesses that meet the quorum cosigned the checkpoint',
       expected: describeQuorum(policy),
-      got: cosignatures.map(({ witness, timestampSeconds: at }) => `${witness} at ${at}`).join(', '),
+      got: cosignatures
+        .map(({ witness, timestampSeconds: at }) => `${witness} at ${at}`)
+        .join(', '),
     }),
   );
 }

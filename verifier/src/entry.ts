@@ -20,7 +20,7 @@ export class VerifiedEntry {
   readonly #leafHash: Uint8Array;
 
   /** Only `openEntry` holds the seal. */
-  private constructor(
+  constructor(
     seal: typeof SEAL,
     checkpoint: VerifiedCheckpoint,
     index: bigint,
@@ -43,17 +43,6 @@ export class VerifiedEntry {
   /** SHA-256(0x00 || entry), a copy. */
   get leafHash(): Uint8Array {
     return this.#leafHash.slice();
-  }
-
-  /** @internal */
-  static seal(
-    seal: typeof SEAL,
-    checkpoint: VerifiedCheckpoint,
-    index: bigint,
-    bytes: Uint8Array,
-    hash: Uint8Array,
-  ): VerifiedEntry {
-    return new VerifiedEntry(seal, checkpoint, index, bytes, hash);
   }
 }
 
@@ -89,7 +78,10 @@ export function openEntry(
   const hash = leafHash(bytes);
   const { size, root } = checkpoint;
   const claim = { index, size, leafHash: hash, root, proof };
-  trace?.pass('leaf hash', { why: `SHA-256 of 0x00 and the ${bytes.length} bytes`, got: formatHex(hash) });
+  trace?.pass('leaf hash', {
+    why: `SHA-256 of 0x00 and the ${bytes.length} bytes`,
+    got: formatHex(hash),
+  });
   if (index < size && trace !== undefined) tracePath(trace, claim);
   step(
     trace,
@@ -101,7 +93,7 @@ export function openEntry(
       got: formatHex(root),
     }),
   );
-  return VerifiedEntry.seal(SEAL, checkpoint, index, bytes, hash);
+  return new VerifiedEntry(SEAL, checkpoint, index, bytes, hash);
 }
 
 function requireIncluded(claim: InclusionClaim): void {

@@ -68,7 +68,11 @@ export function makeForkProof(
     throw new LogError('nothing-to-verify', 'no one key of the log signed both checkpoints');
   }
   const inOrder = a.size < b.size || (a.size === b.size && compareBytes(a.root, b.root) < 0);
-  const bytes = formatForkProof({ key, hashes, notes: inOrder ? [a.note, b.note] : [b.note, a.note] });
+  const bytes = formatForkProof({
+    key,
+    hashes,
+    notes: inOrder ? [a.note, b.note] : [b.note, a.note],
+  });
   openForkProof(bytes);
   return bytes;
 }
@@ -96,10 +100,14 @@ export function openForkProof(bytes: Uint8Array, trace?: Trace): Fork {
       trace,
       `signature of checkpoint ${i + 1}`,
       () => openSigned(note, proof.key),
-      ({ size, root }) => ({ why: `${proof.key.name} signed it`, got: `size ${size}, root ${formatHex(root)}` }),
+      ({ size, root }) => ({
+        why: `${proof.key.name} signed it`,
+        got: `size ${size}, root ${formatHex(root)}`,
+      }),
     ),
   );
-  if (smaller === undefined || larger === undefined) throw malformed('two checkpoints are needed', 1);
+  if (smaller === undefined || larger === undefined)
+    throw malformed('two checkpoints are needed', 1);
   const impliedRoot = step(
     trace,
     'contradiction',

@@ -3,8 +3,7 @@
 // A step that holds and a step that fails have the same shape: the JSON of a command, its explanation in
 // words and a page that draws the proof all read `Trace.steps`.
 
-import { type ErrorDetail, isLogError } from '@writ/core/errors';
-import { nextStep } from './next-step.ts';
+import { type ErrorCode, type ErrorDetail, isLogError } from '@writ/core/errors';
 
 /** One check. Every field is always there; those that have nothing to say are empty. */
 export interface Step {
@@ -14,8 +13,8 @@ export interface Step {
   readonly got: string;
   /** Why the step holds, or what contradicts it. */
   readonly why: string;
-  /** What to do next when it does not hold. */
-  readonly next: string;
+  /** Code of the error when it does not hold. */
+  readonly code: ErrorCode | '';
 }
 
 /** What a step that holds has to say for itself. */
@@ -31,7 +30,7 @@ export class Trace {
 
   /** Records a step that holds. */
   pass(name: string, { why, expected = '', got = '' }: StepFacts): void {
-    this.steps.push({ name, ok: true, expected, got, why, next: '' });
+    this.steps.push({ name, ok: true, expected, got, why, code: '' });
   }
 
   /** Records the LogError that ended a step; anything else is no verdict and is not recorded. */
@@ -39,7 +38,7 @@ export class Trace {
     if (!isLogError(error)) return;
     const { code, message, detail } = error;
     const [expected, got] = [fact(detail, 'expected'), fact(detail, 'got')];
-    this.steps.push({ name, ok: false, expected, got, why: message, next: nextStep(code) });
+    this.steps.push({ name, ok: false, expected, got, why: message, code });
   }
 }
 
@@ -62,23 +61,6 @@ export function step<T>(
     return value;
   } catch (error) {
     trace.fail(name, error);
-    throw error;
-  }
-}
-
-/** As `step`, for checks that have to wait for tiles. */
-export async function stepAsync<T>(
-  trace: Trace | undefined,
-  name: string,
-  check: () => Promise<T>,
-  tell: (value: T) => StepFacts,
-): Promise<T> {
-  try {
-    const value = await check();
-    trace?.pass(name, tell(value));
-    return value;
-  } catch (error) {
-    trace?.fail(name, error);
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 // What a witness remembers of a log, and the port to where it is kept: C2SP tlog-witness
-// (https://c2sp.org/tlog-witness@v1.0.0), "add-checkpoint". Whoever loses or rolls back this state can
-// be led to sign a fork, so the anti-rollback check is a condition of the write itself.
+// (https://c2sp.org/tlog-witness@v1.0.0), "add-checkpoint". Whoever rolls this state back can lead the
+// witness to sign a fork, so the anti-rollback check is a condition of the write itself.
 //
 // Record: u64 timestamp of the cosignatures (POSIX seconds), then the note as served to monitors. Size
 // and root are read from the note, so that no second copy of them can differ.
@@ -10,8 +10,6 @@ import { isLogError, LogError } from '@writ/core/errors';
 import { parseCheckpoint } from '@writ/core/formats/checkpoint';
 import { parseNote } from '@writ/core/formats/note';
 import { sha256 } from '@writ/core/sha256';
-
-const TIMESTAMP_SIZE = 8;
 
 /** The latest cosigned checkpoint of one log. */
 export interface Head {
@@ -23,14 +21,14 @@ export interface Head {
   readonly timestampSeconds: bigint;
 }
 
-/** Where heads are kept, by origin hash. Both methods throw LogError storage-failed or storage-corrupt. */
+/** Where heads are kept, by origin hash. LogError storage-failed or storage-corrupt. */
 export interface Heads {
   /** The head on record: what the last successful `swap` wrote. */
   read(originHash: string): Promise<Head | undefined>;
   /**
-   * Makes `next` the head, durably, if the head on record has `expectedSize` (0 when there is none) and
-   * `isSuccessor` agrees; both in one atomic step. False means that nothing changed. After a rejection the
-   * record is the old or the new one, and the next `read` tells.
+   * Makes `next` the head, durably, if the head on record has `expectedSize` (0 for none) and
+   * `isSuccessor` agrees, in one atomic step; false means that nothing changed. After a rejection
+   * either head may be on record, and the next `read` tells.
    */
   swap(originHash: string, expectedSize: bigint, next: Head): Promise<boolean>;
   /** Largest timestamp on record, 0n for an empty store. */
@@ -43,54 +41,43 @@ export function originHash(origin: string): string {
   return formatHex(sha256(utf8(origin)));
 }
 
-/** The rule of the swap: a tree never shrinks, a size never gets a second root, time never runs back. */
+/** The rule of the swap: a tree never shrinks, a size has one root for ever, time never runs back. */
 export function isSuccessor(current: Head | undefined, expectedSize: bigint, next: Head): boolean {
   if ((current?.size ?? 0n) !== expectedSize || next.size < expectedSize) return false;
   if (current === undefined) return true;
-  if (next.origin !== current.origin || next.timestampSeconds < current.timestampSeconds)
-    return false;
+  if (next.timestampSeconds < current.timestampSeconds) return false;
   return next.size > current.size || equalBytes(next.root, current.root);
 }
 
 /** The bytes of a record. */
-export function encodeHead(head: Head): Uint8Array {
-  return concatBytes(uint64(head.timestampSeconds), head.note);
+export function encodeHead({ timestampSeconds, note }: Head): Uint8Array {
+  return concatBytes(uint64(timestampSeconds), note);
 }
 
 /** Reads a record. LogError storage-corrupt for anything that `encodeHead` did not write. */
 export function decodeHead(id: string, record: Uint8Array): Head {
   try {
-    const note = record.subarray(TIMESTAMP_SIZE);
+    const note = record.subarray(8);
     const { origin, size, root } = parseCheckpoint(parseNote(note).text);
-    if (originHash(origin) !== id) throw corrupt(id);
-    return { origin, size, root, note, timestampSeconds: readUint64(record, 0) };
+    if (originHash(origin) === id)
+      return { origin, size, root, note, timestampSeconds: readUint64(record, 0) };
   } catch (error) {
-    throw isLogError(error) ? corrupt(id, error) : error;
+    if (!isLogError(error)) throw error;
   }
-}
-
-function corrupt(id: string, cause?: unknown): LogError {
-  return new LogError(
-    'storage-corrupt',
-    'the record of a log is damaged',
-    { originHash: id },
-    cause,
-  );
+  throw new LogError('storage-corrupt', 'a record of the state is damaged', { originHash: id });
 }
 
 /** Heads that live as long as the process: for tests and demonstrations only. */
 export function createMemoryHeads(): Heads {
   const records = new Map<string, Head>();
-  let latest = 0n;
   return {
-    read: (id) => Promise.resolve(records.get(id)),
-    swap: (id, expectedSize, next) => {
+    read: async (id) => records.get(id),
+    swap: async (id, expectedSize, next) => {
       const isAdmitted = isSuccessor(records.get(id), expectedSize, next);
       if (isAdmitted) records.set(id, next);
-      if (isAdmitted && next.timestampSeconds > latest) latest = next.timestampSeconds;
-      return Promise.resolve(isAdmitted);
+      return isAdmitted;
     },
-    latestTimestampSeconds: () => latest,
-    close: () => Promise.resolve(),
+    latestTimestampSeconds: () => 0n, // nothing outlives the clock that signed it
+    close: async () => {},
   };
 }

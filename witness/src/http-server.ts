@@ -1,15 +1,13 @@
-// The HTTP server of a witness. POST /add-checkpoint is answered on node:http itself, which costs a third
-// of what the router does and lets us refuse a body before reading it; the rest goes to read-routes.ts.
+// The HTTP interface of a witness, on node:http alone: C2SP tlog-witness
+// (https://c2sp.org/tlog-witness@v1.0.0), "HTTP Interface", and health and figures. The document leaves
+// the bodies of refusals free; ours are one line of text.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { getRequestListener } from '@hono/node-server';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { concatBytes } from '@writ/core/bytes';
-import { LogError } from '@writ/core/errors';
-import { MAX_ADD_CHECKPOINT_BYTES } from '@writ/core/formats/add-checkpoint';
-import { type Answer, errorAnswer, textAnswer } from './answers.ts';
+import { type ErrorCode, LogError } from '@writ/core/errors';
+import { MAX_ADD_CHECKPOINT_BYTES, SIZE_CONTENT_TYPE } from '@writ/core/formats/add-checkpoint';
+import { Histogram, Registry } from 'prom-client';
 import type { Env } from './env.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
-import { createReadRoutes } from './read-routes.ts';
 import type { Witness } from './witness.ts';
 
 const MAX_CONNECTIONS = 1024;
@@ -22,72 +20,144 @@ const LIMITS = {
   keepAliveTimeout: 75_000,
   connectionsCheckingInterval: 2_000,
 };
+const TEXT = 'text/plain; charset=utf-8';
+const ABOUT = `A transparency log witness: https://c2sp.org/tlog-witness
+POST /add-checkpoint, GET /<hex sha-256 of the origin>/checkpoint, /metrics, /livez, /readyz
+`;
+
+/** Status by error code, the one place where errors meet HTTP. Any other code is a fault of our own. */
+const STATUS: Partial<Readonly<Record<ErrorCode, number>>> = {
+  'request-malformed': 400,
+  'note-malformed': 400,
+  'checkpoint-malformed': 400,
+  'note-unverified': 403,
+  'note-bad-signature': 403,
+  'origin-unknown': 404,
+  'not-found': 404,
+  'method-not-allowed': 405,
+  'witness-conflict': 409,
+  'body-too-large': 413,
+  'consistency-failed': 422,
+  'fork-detected': 422,
+  overloaded: 503,
+  'clock-implausible': 503,
+  'storage-failed': 503,
+  'storage-corrupt': 503,
+};
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+type Handler = (request: IncomingMessage) => Promise<string>;
 
 /** A server that is not listening yet. */
 export function createWitnessServer(witness: Witness, env: Env): Server {
-  const metrics = createMetrics();
-  const submit = createSubmit(witness, metrics, env);
-  const read = getRequestListener(createReadRoutes(witness, metrics, env).fetch);
-  const server = createServer(LIMITS, (request, response) => {
-    if (request.method === 'POST' && request.url === '/add-checkpoint')
-      void submit(request, response);
-    else void read(request, response);
+  const registry = new Registry();
+  const duration = new Histogram({
+    name: 'writ_witness_add_checkpoint_seconds',
+    help: 'add-checkpoint requests by status; a 422 deserves a look at the log',
+    labelNames: ['status'],
+    buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2],
+    registers: [registry],
+  });
+  const route = createRouter(witness, () => registry.metrics());
+  const server = createServer(LIMITS, async (request, response) => {
+    const startedMs = performance.now();
+    const { status, body, headers } = await route(request).then(
+      (text): Answer => ({ status: 200, body: text, headers: {} }),
+      (error: unknown) => errorAnswer(error, env),
+    );
+    if (request.url === '/add-checkpoint')
+      duration.observe({ status }, (performance.now() - startedMs) / 1000);
+    const bytes = new TextEncoder().encode(body);
+    // A body that was not read to its end would be taken for the next request.
+    const closing = request.complete ? {} : { connection: 'close' };
+    const common = { 'content-type': TEXT, 'content-length': bytes.length };
+    response.writeHead(status, { ...common, ...headers, ...closing }).end(bytes);
   });
   server.maxConnections = MAX_CONNECTIONS;
   return server;
 }
 
-type Submit = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+function createRouter(witness: Witness, metrics: () => Promise<string>): Handler {
+  const reads: Readonly<Record<string, () => Promise<string>>> = {
+    '/': async () => `${ABOUT}${witness.vkeys.join('\n')}\n`,
+    '/livez': async () => 'ok\n',
+    '/readyz': () => witness.checkReady().then(() => 'ok\n'),
+    '/metrics': metrics,
+  };
+  const submit = createSubmit(witness);
+  return async (request) => {
+    const [path = ''] = (request.url ?? '').split('?', 1);
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    if (path === '/add-checkpoint' && request.method === 'POST') return submit(request);
+    if (path === '/add-checkpoint') throw notAllowed('POST');
+    const origin = /^\/([0-9a-f]{64})\/checkpoint$/.exec(path)?.[1];
+    const read = Object.hasOwn(reads, path) ? reads[path] : undefined;
+    if (origin === undefined && read === undefined) throw new LogError('not-found', 'not found');
+    if (!isRead) throw notAllowed('GET, HEAD');
+    if (read !== undefined) return read();
+    const note = await witness.latest(origin ?? '');
+    if (note === undefined) throw new LogError('not-found', 'no checkpoint of it was cosigned');
+    return new TextDecoder().decode(note);
+  };
+}
 
-function createSubmit(witness: Witness, metrics: Metrics, env: Env): Submit {
+function createSubmit(witness: Witness): Handler {
   let inFlight = 0;
-  return async (request, response) => {
-    const startedMs = performance.now();
-    let answer: Answer;
+  return async (request) => {
+    if (inFlight >= MAX_IN_FLIGHT) throw new LogError('overloaded', 'too many requests at once');
     inFlight++;
     try {
-      if (inFlight > MAX_IN_FLIGHT)
-        throw new LogError('overloaded', 'the witness has too many requests at once');
-      answer = textAnswer(200, await witness.addCheckpoint(await readBody(request)));
-    } catch (error) {
-      answer = errorAnswer(error, env.log);
+      return await witness.addCheckpoint(await readBody(request));
     } finally {
       inFlight--;
     }
-    metrics.observe(answer.status, (performance.now() - startedMs) / 1000);
-    // A body that was not read to its end would be taken for the next request.
-    const closing = request.complete ? {} : { connection: 'close' };
-    response.writeHead(answer.status, {
-      ...answer.headers,
-      'content-length': new TextEncoder().encode(answer.body).length,
-      ...closing,
-    });
-    response.end(answer.body);
   };
 }
 
 /** The body. LogError body-too-large before the first byte where the length is declared. */
-async function readBody(request: IncomingMessage): Promise<Uint8Array> {
-  if (Number(request.headers['content-length'] ?? 0) > MAX_ADD_CHECKPOINT_BYTES) throw tooLarge();
+function readBody(request: IncomingMessage): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
     let size = 0;
+    const count = (bytes: number): void => {
+      size += bytes;
+      if (size <= MAX_ADD_CHECKPOINT_BYTES) return;
+      request.pause().removeAllListeners('data');
+      reject(
+        new LogError('body-too-large', `a body has at most ${MAX_ADD_CHECKPOINT_BYTES} bytes`),
+      );
+    };
+    count(Number(request.headers['content-length'] ?? 0));
+    size = 0;
     request.on('data', (chunk: Uint8Array) => {
-      size += chunk.length;
-      if (size <= MAX_ADD_CHECKPOINT_BYTES) chunks.push(chunk);
-      else {
-        request.pause().removeAllListeners('data');
-        reject(tooLarge());
-      }
+      chunks.push(chunk);
+      count(chunk.length);
     });
     request.on('end', () => resolve(concatBytes(...chunks)));
-    const broken = (): void =>
-      reject(new LogError('request-malformed', 'the body ended early', { line: 1 }));
-    request.on('error', broken).on('close', broken); // after 'end' a rejection has no effect
+    const broken = (): void => reject(new LogError('request-malformed', 'the body ended early'));
+    request.on('error', broken).on('close', broken); // without effect after 'end'
   });
 }
 
-function tooLarge(): LogError {
-  const limit = MAX_ADD_CHECKPOINT_BYTES;
-  return new LogError('body-too-large', `the body is larger than ${limit} bytes`, { limit });
+function notAllowed(allow: string): LogError {
+  return new LogError('method-not-allowed', 'method not allowed', { allow });
+}
+
+/** What the operator must look at is logged; clients never see a cause. */
+function errorAnswer(error: unknown, env: Env): Answer {
+  const status = error instanceof LogError ? (STATUS[error.code] ?? 500) : 500;
+  if (status >= 500) env.log.error({ err: error }, 'a request failed');
+  if (!(error instanceof LogError) || status === 500)
+    return { status, body: 'internal error\n', headers: {} };
+  const { code, detail, message } = error;
+  if (code === 'witness-conflict')
+    return { status, body: `${detail['size']}\n`, headers: { 'content-type': SIZE_CONTENT_TYPE } };
+  const extra = code === 'method-not-allowed' ? { allow: String(detail['allow']) } : {};
+  // Clocks and disks are looked after by people: not worth asking every second.
+  const headers = status === 503 ? { 'retry-after': '60' } : extra;
+  return { status, body: `${message}\n`, headers };
 }

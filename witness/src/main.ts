@@ -3,11 +3,12 @@
 
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseSafeDecimal } from '@writ/core/bytes';
-import { type ErrorCode, isLogError, LogError } from '@writ/core/errors';
+import { isLogError, LogError } from '@writ/core/errors';
 import { formatVkey, isKeyName, type VerifierKey } from '@writ/core/formats/key';
-import { createWitnessFolder, keyTypes, loadKeyFiles, statePath } from './key-files.ts';
+import { createWitnessFolder, KEY_CHOICES, loadKeyFiles } from './key-files.ts';
 import { parseLogList } from './log-list.ts';
 import { startWitness } from './server.ts';
 
@@ -24,69 +25,47 @@ const HELP = `writ-witness: a transparency log witness (https://c2sp.org/tlog-wi
 
   --help, --version
 `;
-
+const text = (value?: string) => ({ type: 'string', ...(value && { default: value }) }) as const;
 const OPTIONS = {
-  name: { type: 'string' },
-  dir: { type: 'string' },
-  type: { type: 'string', default: 'ed25519-cosignature' },
-  logs: { type: 'string' },
-  port: { type: 'string', default: '7380' },
-  host: { type: 'string', default: '127.0.0.1' },
-  help: { type: 'boolean', short: 'h' },
+  name: text(),
+  dir: text(),
+  type: text('ed25519-cosignature'),
+  logs: text(),
+  port: text('7380'),
+  host: text('127.0.0.1'),
+  help: { type: 'boolean' },
   version: { type: 'boolean' },
 } as const;
-
 /** Option values by name; strings stay strings. */
 type Values = Readonly<Record<string, string | boolean | undefined>>;
-
-const EXIT_USAGE = 2;
-const EXIT_MALFORMED = 8;
-const EXIT_SURROUNDINGS = 10;
-const EXIT_BUG = 70;
-const EXIT: Partial<Readonly<Record<ErrorCode, number>>> = {
-  usage: EXIT_USAGE,
-  'config-invalid': EXIT_USAGE,
-  'key-malformed': EXIT_MALFORMED,
-  'key-weak': EXIT_MALFORMED,
-  'policy-malformed': EXIT_MALFORMED,
-  'storage-corrupt': EXIT_SURROUNDINGS,
-  'storage-failed': EXIT_SURROUNDINGS,
-  'storage-locked': EXIT_SURROUNDINGS,
-};
 
 async function run(args: string[]): Promise<void> {
   const { values, positionals } = parseCommand(args);
   const [command, ...rest] = positionals;
-  if (values['help'] === true) return print(HELP);
-  if (values['version'] === true) return print(`${await version()}\n`);
+  if (values['help'] === true) return print([HELP.trimEnd()]);
+  if (values['version'] === true) return print([await version()]);
   if (rest.length > 0) throw usage(`unexpected argument ${rest[0]}`);
-  if (command === 'init') return init(values);
-  if (command === 'key') return key(values);
+  if (command === 'init') return print(await init(values));
+  if (command === 'key')
+    return print((await loadKeyFiles(required(values, 'dir'))).map(formatVkey));
   if (command === 'serve') return serve(values);
   throw usage(command === undefined ? 'no command given' : `unknown command ${command}`);
 }
 
 function parseCommand(args: string[]): { values: Values; positionals: string[] } {
   try {
-    return parseArgs({ args, options: OPTIONS, allowPositionals: true, strict: true });
+    return parseArgs({ args, options: OPTIONS, allowPositionals: true });
   } catch (error) {
     throw usage(error instanceof Error ? error.message : String(error));
   }
 }
 
-async function init(values: Values): Promise<void> {
+async function init(values: Values): Promise<string[]> {
   const name = required(values, 'name');
   if (!isKeyName(name)) throw usage('--name has no white space and no plus, and at most 255 bytes');
-  const types = keyTypes(required(values, 'type'));
-  const vkeys = await createWitnessFolder(required(values, 'dir'), name, types, (length) =>
-    Uint8Array.from(randomBytes(length)),
-  );
-  print(`${vkeys.join('\n')}\n`);
-}
-
-async function key(values: Values): Promise<void> {
-  const signers = await loadKeyFiles(required(values, 'dir'));
-  print(signers.map((signer) => `${formatVkey(signer)}\n`).join(''));
+  const types = new Map(Object.entries(KEY_CHOICES)).get(required(values, 'type'));
+  if (types === undefined) throw usage(`--type is one of ${Object.keys(KEY_CHOICES).join(', ')}`);
+  return createWitnessFolder(required(values, 'dir'), name, types, (n) => randomBytes(n).slice());
 }
 
 async function serve(values: Values): Promise<void> {
@@ -95,36 +74,29 @@ async function serve(values: Values): Promise<void> {
   const port = parseSafeDecimal(required(values, 'port'));
   if (port === undefined || port > 65_535) throw usage('--port is a number from 0 to 65535');
   const keys = await loadKeyFiles(dir);
+  const logs = await readLogList(listPath);
   const { pino } = await import('pino'); // the other commands start faster without it
   const log = pino();
+  const env = { nowMs: () => Date.now(), log };
+  const [storePath, host] = [join(dir, 'heads'), required(values, 'host')];
   const witness = await startWitness({
     keys,
-    logs: await readLogList(listPath),
-    storePath: statePath(dir),
+    logs,
+    storePath,
     createStore: false,
     port,
-    host: required(values, 'host'),
-    env: { nowMs: () => Date.now(), log },
+    host,
+    env,
   });
-  process.on('SIGHUP', async () => {
-    try {
-      witness.setLogs(await readLogList(listPath));
-      log.info({ file: listPath }, 'the list of logs was read again');
-    } catch (error) {
-      log.error(
-        { err: error, file: listPath },
-        'the list of logs is not usable; the old one stays',
-      );
-    }
-  });
-  let isStopping = false;
-  const stop = async (): Promise<void> => {
-    if (isStopping) return;
-    isStopping = true;
-    await witness.close();
-    log.info({}, 'stopped');
+  const reload = async (): Promise<void> => {
+    witness.setLogs(await readLogList(listPath));
+    log.info({ file: listPath }, 'the list of logs was read again');
   };
-  process.on('SIGINT', stop).on('SIGTERM', stop);
+  const keepOld = (err: unknown): void =>
+    log.error({ err, file: listPath }, 'the list of logs is not usable; the old one stays');
+  process.on('SIGHUP', () => reload().catch(keepOld));
+  const stop = (): unknown => witness.close().then(() => log.info({}, 'stopped'));
+  process.once('SIGINT', stop).once('SIGTERM', stop);
   log.info({ url: witness.url, vkeys: witness.vkeys }, 'listening');
 }
 
@@ -140,10 +112,8 @@ async function readLogList(path: string): Promise<VerifierKey[]> {
 }
 
 async function version(): Promise<string> {
-  const file = new URL('../package.json', import.meta.url);
-  const parsed: unknown = JSON.parse(await readFile(file, 'utf8'));
-  const hasVersion = typeof parsed === 'object' && parsed !== null && 'version' in parsed;
-  return hasVersion ? String(parsed.version) : 'unknown';
+  const manifest = await readFile(new URL('../package.json', import.meta.url), 'utf8');
+  return String(JSON.parse(manifest).version);
 }
 
 function required(values: Values, name: string): string {
@@ -156,16 +126,20 @@ function usage(message: string): LogError {
   return new LogError('usage', `${message}; see writ-witness --help`);
 }
 
-function print(text: string): void {
-  process.stdout.write(text);
+function print(lines: readonly string[]): void {
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** 2 usage and settings, 8 malformed file, 10 storage or network, 70 our own fault. */
+function exitStatus(error: unknown): number {
+  if (!isLogError(error)) return error instanceof Error && 'syscall' in error ? 10 : 70;
+  if (error.code.startsWith('storage-')) return 10;
+  return error.code === 'usage' || error.code === 'config-invalid' ? 2 : 8;
 }
 
 try {
   await run(process.argv.slice(2));
 } catch (error) {
-  const reason = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`writ-witness: ${reason}\n`);
-  process.exitCode = isLogError(error) ? (EXIT[error.code] ?? EXIT_BUG) : EXIT_BUG;
-  // A port in use and the like: the surroundings, not us.
-  if (error instanceof Error && 'syscall' in error) process.exitCode = EXIT_SURROUNDINGS;
+  process.stderr.write(`writ-witness: ${error instanceof Error ? error.message : error}\n`);
+  process.exitCode = exitStatus(error);
 }

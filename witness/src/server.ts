@@ -1,11 +1,10 @@
 // A whole witness in one call: store, rules and HTTP server.
 
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
 import { bug } from '@writ/core/errors';
 import type { SignerKey, VerifierKey } from '@writ/core/formats/key';
 import type { Env } from './env.ts';
-import { createMemoryHeads, type Heads } from './heads.ts';
+import { createMemoryHeads } from './heads.ts';
 import { openLevelHeads } from './heads-level.ts';
 import { createWitnessServer } from './http-server.ts';
 import { createWitness } from './witness.ts';
@@ -21,7 +20,7 @@ export interface WitnessConfig {
   /** Folder of the state, or `memory` for a witness that forgets: exactly one of the two. */
   readonly storePath?: string;
   readonly memory?: true;
-  /** False refuses a store that does not exist yet (`writ-witness serve`); true by default. */
+  /** False refuses a store that does not exist yet; true by default. */
   readonly createStore?: boolean;
   /** 0 for any free port. */
   readonly port: number;
@@ -42,53 +41,32 @@ export interface RunningWitness {
 
 /** Opens the store and listens. Errors as `openLevelHeads`, or what listening throws. */
 export async function startWitness(config: WitnessConfig): Promise<RunningWitness> {
-  const { keys, logs, env, port, host = '127.0.0.1' } = config;
-  const heads = await openHeads(config);
+  const { keys, logs, env, storePath, memory, createStore = true } = config;
+  if ((storePath === undefined) === (memory === undefined))
+    throw new TypeError('give either storePath or memory');
+  const heads =
+    storePath === undefined
+      ? createMemoryHeads()
+      : await openLevelHeads(storePath, { create: createStore });
   try {
     const witness = createWitness({ signers: keys, logs, heads, env });
     const server = createWitnessServer(witness, env);
-    const address = await listen(server, port, host);
-    const hostPart = address.family === 'IPv6' ? `[${address.address}]` : address.address;
-    return {
-      url: `http://${hostPart}:${address.port}`,
-      vkeys: witness.vkeys,
-      setLogs: (next) => witness.setLogs(next),
-      close: async () => {
-        await drain(server);
-        await heads.close();
-      },
+    server.listen(config.port, config.host ?? '127.0.0.1');
+    await once(server, 'listening');
+    const at = server.address();
+    if (at === null || typeof at === 'string') return bug('a server that listens has an address');
+    const close = async (): Promise<void> => {
+      const closed = once(server, 'close');
+      server.close();
+      setTimeout(() => server.closeAllConnections(), DRAIN_MS).unref();
+      await closed;
+      await heads.close();
     };
+    const host = at.family === 'IPv6' ? `[${at.address}]` : at.address;
+    const { vkeys, setLogs } = witness;
+    return { url: `http://${host}:${at.port}`, vkeys, setLogs, close };
   } catch (error) {
     await heads.close();
     throw error;
   }
-}
-
-async function openHeads({ storePath, memory, createStore }: WitnessConfig): Promise<Heads> {
-  if ((storePath === undefined) === (memory === undefined))
-    throw new TypeError('give either storePath or memory');
-  if (storePath === undefined) return createMemoryHeads();
-  return openLevelHeads(storePath, { create: createStore ?? true });
-}
-
-function listen(server: Server, port: number, host: string): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      const address = server.address();
-      resolve(address !== null && typeof address === 'object' ? address : bug('no address'));
-    });
-  });
-}
-
-function drain(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-    server.close(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
 }

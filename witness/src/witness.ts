@@ -1,5 +1,5 @@
 // The witness itself: C2SP tlog-witness (https://c2sp.org/tlog-witness@v1.0.0), "add-checkpoint", without
-// I/O. Checks come in the order of the document; each throws a LogError whose code http.ts maps to a status.
+// I/O. Checks come in the order of the document; http-server.ts maps the code of each to a status.
 
 import { equalBytes, parseUtf8 } from '@writ/core/bytes';
 import { LogError } from '@writ/core/errors';
@@ -7,13 +7,7 @@ import { type AddCheckpoint, parseAddCheckpoint } from '@writ/core/formats/add-c
 import { type Checkpoint, parseCheckpoint } from '@writ/core/formats/checkpoint';
 import { openNote, signText } from '@writ/core/formats/cosignature';
 import { formatVkey, KEY_TYPES, type SignerKey, type VerifierKey } from '@writ/core/formats/key';
-import {
-  formatNote,
-  formatSignatureLine,
-  type Note,
-  type NoteSignature,
-  parseNote,
-} from '@writ/core/formats/note';
+import { formatNote, formatSignatureLine, type Note, parseNote } from '@writ/core/formats/note';
 import { checkConsistency } from '@writ/core/merkle/consistency';
 import { emptyRoot } from '@writ/core/merkle/hash';
 import type { Env } from './env.ts';
@@ -32,8 +26,8 @@ export interface WitnessOptions {
 export interface Witness {
   readonly vkeys: readonly string[];
   /**
-   * Answers the body of an add-checkpoint request with cosignature lines, after the new head is durable.
-   * LogError: request-malformed, note-malformed, checkpoint-malformed, origin-unknown, note-unverified,
+   * Answers the body of a request with cosignature lines, once the new head is durable. LogError:
+   * request-malformed, note-malformed, checkpoint-malformed, origin-unknown, note-unverified,
    * note-bad-signature, witness-conflict (detail.size), consistency-failed, fork-detected,
    * clock-implausible, storage-failed, storage-corrupt.
    */
@@ -46,17 +40,15 @@ export interface Witness {
   checkReady(): Promise<void>;
 }
 
-/** A log by its origin. */
 interface Log {
   readonly id: string;
   readonly keys: VerifierKey[];
 }
 
-/** A request whose log signature verified. */
+/** A request whose log signature verified. `note` has the text and the lines that verified. */
 interface Submission extends AddCheckpoint {
   readonly log: Log;
   readonly tree: Checkpoint;
-  /** The text and the signatures of the log's keys that verified. */
   readonly note: Note;
 }
 
@@ -64,7 +56,7 @@ interface Submission extends AddCheckpoint {
 export function createWitness({ signers, logs, heads, env }: WitnessOptions): Witness {
   if (signers.length === 0 || signers.some(({ type }) => !KEY_TYPES[type].isCosignature))
     throw new TypeError('a witness needs cosignature keys');
-  const clock = createSigningClock(() => env.nowMs(), heads.latestTimestampSeconds());
+  const nextSeconds = createSigningClock(() => env.nowMs(), heads.latestTimestampSeconds());
   const inTurn = createTurns();
   let known = groupByOrigin(logs);
 
@@ -74,18 +66,13 @@ export function createWitness({ signers, logs, heads, env }: WitnessOptions): Wi
     const head = await heads.read(log.id);
     if (oldSize !== (head?.size ?? 0n)) throw conflict(head);
     requireConsistency(submission, head, env);
-    const timestampSeconds = clock.nextSeconds();
-    const repeated = repeatedCosignatures(note.text, head, timestampSeconds, signers);
-    if (repeated !== undefined) return repeated.map(formatSignatureLine).join('');
+    const timestampSeconds = nextSeconds();
+    const repeated = repeatedAnswer(note.text, head, timestampSeconds, signers);
+    if (repeated !== undefined) return repeated;
     const cosignatures = signers.map((signer) => signText(signer, note.text, timestampSeconds));
-    const next: Head = {
-      origin: tree.origin,
-      size: tree.size,
-      root: tree.root,
-      note: formatNote({ text: note.text, signatures: [...note.signatures, ...cosignatures] }),
-      timestampSeconds,
-    };
-    // From here the cosignatures exist, but nobody has them before the swap says that they are on disk.
+    const whole = { text: note.text, signatures: [...note.signatures, ...cosignatures] };
+    const next = { ...tree, note: formatNote(whole), timestampSeconds };
+    // The cosignatures exist now, but nobody gets them before the swap says that they are on disk.
     if (!(await heads.swap(log.id, oldSize, next))) throw conflict(await heads.read(log.id));
     return cosignatures.map(formatSignatureLine).join('');
   }
@@ -101,8 +88,8 @@ export function createWitness({ signers, logs, heads, env }: WitnessOptions): Wi
       known = groupByOrigin(next);
     },
     checkReady: async () => {
-      clock.nextSeconds();
-      await heads.read(originHash(''));
+      nextSeconds();
+      await heads.read(originHash('')); // fails when the store does
     },
   };
 }
@@ -110,22 +97,20 @@ export function createWitness({ signers, logs, heads, env }: WitnessOptions): Wi
 function groupByOrigin(keys: readonly VerifierKey[]): Map<string, Log> {
   const logs = new Map<string, Log>();
   for (const key of keys) {
-    const log = logs.get(key.name);
-    if (log === undefined) logs.set(key.name, { id: originHash(key.name), keys: [key] });
-    else log.keys.push(key);
+    const log = logs.get(key.name) ?? { id: originHash(key.name), keys: [] };
+    log.keys.push(key);
+    logs.set(key.name, log);
   }
   return logs;
 }
 
-/** Runs the tasks of one key one after the other. */
-function createTurns(): <T>(key: string, task: () => Promise<T>) => Promise<T> {
+/** Runs the tasks of one log one after the other. */
+function createTurns(): <T>(id: string, task: () => Promise<T>) => Promise<T> {
   const last = new Map<string, Promise<unknown>>();
-  return (key, task) => {
-    const turn = (last.get(key) ?? Promise.resolve()).then(task, task);
-    last.set(key, turn);
-    const forget = (): void => {
-      if (last.get(key) === turn) last.delete(key);
-    };
+  return (id, task) => {
+    const turn = (last.get(id) ?? Promise.resolve()).then(task, task);
+    last.set(id, turn);
+    const forget = (): unknown => last.get(id) === turn && last.delete(id);
     turn.then(forget, forget);
     return turn;
   };
@@ -141,19 +126,16 @@ function openSubmission(body: Uint8Array, logs: ReadonlyMap<string, Log>): Submi
   const verified = openNote(knownLinesOnce(received, log.keys), log.keys);
   const note = { text: received.text, signatures: verified.map(({ signature }) => signature) };
   if (request.oldSize > tree.size)
-    throw new LogError('request-malformed', 'the old size is above the checkpoint size', {
-      line: 1,
-    });
+    throw new LogError('request-malformed', 'line 1: the old size is above the checkpoint size');
   return { ...request, log, tree, note };
 }
 
 /** Without this, a hundred copies of one good line cost a hundred verifications. */
 function knownLinesOnce({ text, signatures }: Note, keys: readonly VerifierKey[]): Note {
-  const lines = new Map<string, NoteSignature>();
-  for (const signature of signatures) {
-    if (keys.some(({ name, id }) => name === signature.name && id === signature.id))
-      lines.set(formatSignatureLine(signature), signature);
-  }
+  const known = signatures.filter((line) =>
+    keys.some(({ name, id }) => name === line.name && id === line.id),
+  );
+  const lines = new Map(known.map((line) => [formatSignatureLine(line), line]));
   return { text, signatures: [...lines.values()] };
 }
 
@@ -161,14 +143,10 @@ function knownLinesOnce({ text, signatures }: Note, keys: readonly VerifierKey[]
 function requireConsistency(submission: Submission, head: Head | undefined, env: Env): void {
   const { tree, oldSize, proof, note } = submission;
   const oldRoot = head?.root ?? emptyRoot();
-  const { size, root } = tree;
-  if (checkConsistency({ oldSize, oldRoot, size, root, proof })) return;
-  const evidence = {
-    origin: tree.origin,
-    submitted: parseUtf8(formatNote(note)),
-    recorded: head === undefined ? undefined : parseUtf8(head.note),
-  };
-  if (head !== undefined && size === oldSize && !equalBytes(root, oldRoot)) {
+  if (checkConsistency({ oldSize, oldRoot, size: tree.size, root: tree.root, proof })) return;
+  const recorded = head === undefined ? undefined : parseUtf8(head.note);
+  const evidence = { submitted: parseUtf8(formatNote(note)), recorded };
+  if (head !== undefined && tree.size === oldSize && !equalBytes(tree.root, oldRoot)) {
     // Two notes that the log signed and that cannot both be true: proof by themselves. Keep them.
     env.log.error(evidence, 'the log signed two different trees of one size');
     throw new LogError('fork-detected', 'the witness has another root on record for this size');
@@ -177,20 +155,20 @@ function requireConsistency(submission: Submission, head: Head | undefined, env:
   throw new LogError('consistency-failed', 'the consistency proof does not verify');
 }
 
-/** The same text again in the same second gets the same answer, without signing or writing again. */
-function repeatedCosignatures(
+/** The same text again in the same second: answered from the record, so that replays cost no write. */
+function repeatedAnswer(
   text: string,
   head: Head | undefined,
   timestampSeconds: bigint,
   signers: readonly SignerKey[],
-): NoteSignature[] | undefined {
+): string | undefined {
   if (head?.timestampSeconds !== timestampSeconds) return undefined;
   const recorded = parseNote(head.note);
-  if (recorded.text !== text) return undefined;
-  const own = signers.map(({ name, id }) =>
-    recorded.signatures.find((line) => line.name === name && line.id === id),
+  const own = recorded.signatures.filter((line) =>
+    signers.some(({ name, id }) => name === line.name && id === line.id),
   );
-  return own.every((line) => line !== undefined) ? own : undefined;
+  if (recorded.text !== text || own.length !== signers.length) return undefined;
+  return own.map(formatSignatureLine).join('');
 }
 
 function conflict(head: Head | undefined): LogError {

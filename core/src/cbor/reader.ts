@@ -19,9 +19,6 @@ export const MAJOR = {
 /** First bytes of the simple values of the profile. */
 export const SIMPLE = { false: 0xf4, true: 0xf5, null: 0xf6 } as const;
 
-// Up to this length a loop over the bytes beats a call of TextDecoder.
-const SHORT_TEXT = 48;
-
 /** Reads item after item. Only for accepted bytes: anything else is our own bug and is reported as one. */
 export class CborReader {
   readonly bytes: Uint8Array;
@@ -73,23 +70,6 @@ export class CborReader {
 
   /** Consumes a text string. */
   text(): string {
-    const length = this.length();
-    const start = this.at;
-    this.at += length;
-    if (length <= SHORT_TEXT) {
-      const text = this.#ascii(start, this.at);
-      if (text !== undefined) return text;
-    }
-    return parseUtf8(this.bytes.subarray(start, this.at)) ?? bug('invalid UTF-8 passed the scan');
-  }
-
-  #ascii(start: number, end: number): string | undefined {
-    let text = '';
-    for (let i = start; i < end; i++) {
-      const byte = this.bytes[i] ?? 0;
-      if (byte > 0x7f) return undefined;
-      text += String.fromCharCode(byte);
-    }
-    return text;
+    return parseUtf8(this.byteString()) ?? bug('invalid UTF-8 passed the scan');
   }
 }

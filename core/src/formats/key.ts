@@ -104,14 +104,16 @@ export interface SignerKey {
   signRaw(message: Uint8Array): Uint8Array;
 }
 
-/** True for a key name: non-empty, no Unicode white space, no plus, no control character, at most 255 bytes. */
-export function isKeyName(name: string): boolean {
+/** True for a name that may stand in a signature line: not empty, no Unicode white space, plus or control character. */
+export function isSignatureName(name: string): boolean {
   return (
-    /^[^\p{White_Space}+]+$/u.test(name) &&
-    controlCharacterAt(name) < 0 &&
-    name.isWellFormed() &&
-    utf8(name).length <= MAX_NAME_BYTES
+    /^[^\p{White_Space}+]+$/u.test(name) && controlCharacterAt(name) < 0 && name.isWellFormed()
   );
+}
+
+/** True for a name that a key of ours or in a policy may have: as above, and at most 255 bytes. */
+export function isKeyName(name: string): boolean {
+  return isSignatureName(name) && utf8(name).length <= MAX_NAME_BYTES;
 }
 
 /** Key ID = SHA-256(name || LF || type || public key)[0:4] (C2SP signed-note, "Signatures"). */

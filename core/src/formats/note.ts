@@ -17,7 +17,7 @@ import {
   utf8,
 } from '../bytes.ts';
 import { bug, LogError } from '../errors.ts';
-import { isKeyName, type VerifierKey } from './key.ts';
+import { isSignatureName, type VerifierKey } from './key.ts';
 
 /** The format asks verifiers to take at least 16; grease and rotation need room above that. */
 export const MAX_SIGNATURES = 100;
@@ -74,7 +74,9 @@ function parseSignatureLine(line: string, number: number): NoteSignature {
   const [dash, name = '', base64 = ''] = parts;
   if (dash !== '\u2014' || parts.length !== 3)
     throw malformed('a signature line is "— name base64"', number);
-  if (!isKeyName(name)) throw malformed('the key name is empty or has white space or plus', number);
+  // Of any length: the signature of a stranger is ignored, not a reason to refuse the note.
+  if (!isSignatureName(name))
+    throw malformed('the key name is empty or has white space or plus', number);
   const blob = parseBase64(base64);
   if (blob === undefined) throw malformed('the signature is not canonical base64', number);
   if (blob.length < MIN_SIGNATURE_BYTES) throw malformed('the signature is too short', number);

@@ -33,9 +33,7 @@ export interface CoseSign1 {
 
 /** Takes an envelope apart. Throws LogError `statement-malformed` with field and offset. */
 export function decodeCoseSign1(bytes: Uint8Array): CoseSign1 {
-  if (bytes.length > MAX_STATEMENT_SIZE) {
-    malformed(WHOLE, `longer than ${MAX_STATEMENT_SIZE} bytes`, MAX_STATEMENT_SIZE);
-  }
+  checkStatementSize(bytes);
   if (bytes[0] !== TAG_18) malformed(WHOLE, 'does not start with tag 18 (COSE_Sign1)', 0);
   checkFieldCbor(bytes, WHOLE, 0);
   if (bytes[1] !== ARRAY_OF_4) malformed(WHOLE, 'is not an array of four items', 1);
@@ -69,6 +67,13 @@ export function decodeCoseSign1(bytes: Uint8Array): CoseSign1 {
       bytes.subarray(payloadStart, payloadEnd),
     ),
   };
+}
+
+/** Throws LogError `statement-malformed` for more bytes than an entry can hold: the first check of all. */
+export function checkStatementSize(bytes: Uint8Array): void {
+  if (bytes.length > MAX_STATEMENT_SIZE) {
+    malformed(WHOLE, `is longer than ${MAX_STATEMENT_SIZE} bytes`, MAX_STATEMENT_SIZE);
+  }
 }
 
 /** The envelope around its parts. Throws RangeError for a signature that is not 64 bytes. */

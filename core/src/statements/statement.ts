@@ -4,8 +4,8 @@
 import { equalBytes } from '../bytes.ts';
 import { ED25519_SIGNATURE_SIZE, type Ed25519Verifier } from '../ed25519.ts';
 import { LogError } from '../errors.ts';
-import { leafHash } from '../merkle/hash.ts';
-import { decodeCoseSign1, encodeCoseSign1 } from './cose-sign1.ts';
+import { sha256 } from '../sha256.ts';
+import { checkStatementSize, decodeCoseSign1, encodeCoseSign1 } from './cose-sign1.ts';
 import { decodeStatementHeader, encodeStatementHeader, type StatementHeader } from './header.ts';
 import { checkFieldCbor } from './malformed.ts';
 import { coseKeyThumbprint } from './thumbprint.ts';
@@ -24,12 +24,13 @@ export interface Statement extends StatementHeader {
 }
 
 /**
- * Decodes one statement that fills `bytes`, which must not change afterwards. Checks form alone: no
- * signature, no payload of a kind, no position in a stream. Throws LogError `statement-malformed` with
- * field and offset.
+ * Decodes one statement that fills `bytes`; works on a copy. Checks form alone: no signature, no payload of
+ * a kind, no place at the head of a stream. Throws LogError `statement-malformed` with field and offset.
  */
 export function decodeStatement(bytes: Uint8Array): Statement {
-  const envelope = decodeCoseSign1(bytes);
+  const prefixed = prefixLeaf(bytes);
+  const own = prefixed.subarray(1);
+  const envelope = decodeCoseSign1(own);
   const header = decodeStatementHeader(envelope.protectedHeader, envelope.protectedOffset);
   checkFieldCbor(envelope.payload, 'payload', envelope.payloadOffset);
   // Field by field: spread objects would double the time of a decode.
@@ -43,13 +44,22 @@ export function decodeStatement(bytes: Uint8Array): Statement {
     issuedAtSeconds: header.issuedAtSeconds,
     seq: header.seq,
     previous: header.previous,
-    id: leafHash(bytes),
-    bytes,
+    id: sha256(prefixed),
+    bytes: own,
     payload: envelope.payload,
     payloadOffset: envelope.payloadOffset,
     signature: envelope.signature,
     toBeSigned: envelope.toBeSigned,
   };
+}
+
+// One copy serves twice: it belongs to the statement, whatever the caller does to its buffer while a
+// signature is being checked, and behind 0x00 it is what the leaf hash is over (RFC 6962 section 2.1).
+function prefixLeaf(bytes: Uint8Array): Uint8Array {
+  checkStatementSize(bytes);
+  const prefixed = new Uint8Array(1 + bytes.length);
+  prefixed.set(bytes, 1);
+  return prefixed;
 }
 
 /** Throws LogError `statement-bad-signature` unless the author's key, which `verifier` holds, signed it. */

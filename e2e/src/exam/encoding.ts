@@ -3,11 +3,12 @@
 import { formatHex } from '@writ/core/bytes';
 import { decodeCbor } from '@writ/core/cbor/decode';
 import { encodeCbor } from '@writ/core/cbor/encode';
-import { CborMap, type CborValue } from '@writ/core/cbor/value';
+import type { CborValue } from '@writ/core/cbor/value';
 import { verifyEd25519 } from '@writ/core/ed25519';
 import { isLogError } from '@writ/core/errors';
 import { parseJsonBody } from '@writ/core/json';
 import { Mldsa44Signer, verifyMldsa44 } from '@writ/core/mldsa44';
+import { typedCbor } from '../vectors/typed-cbor.ts';
 import { type Answer, type Operation, type Question, verdict } from './question.ts';
 
 export const ENCODING_OPERATIONS: ReadonlyMap<string, Operation> = new Map([
@@ -37,20 +38,5 @@ function readCbor(question: Question): Answer {
     if (isLogError(error)) return { ok: false };
     throw error;
   }
-  return { ok: true, value: typed(value), reencoded: formatHex(encodeCbor(value)) };
-}
-
-/** The value with its kinds spelled out, so that nothing is lost in JSON. */
-function typed(value: CborValue): unknown {
-  if (value === null) return { null: null };
-  if (typeof value === 'boolean') return { bool: value };
-  if (typeof value === 'string') return { text: value };
-  if (typeof value === 'number' || typeof value === 'bigint') {
-    return value < 0 ? { nint: String(value) } : { uint: String(value) };
-  }
-  if (value instanceof Uint8Array) return { bytes: formatHex(value) };
-  if (value instanceof CborMap) {
-    return { map: value.entries.map(([key, item]) => [typed(key), typed(item)]) };
-  }
-  return { array: value.map(typed) };
+  return { ok: true, value: typedCbor(value), reencoded: formatHex(encodeCbor(value)) };
 }

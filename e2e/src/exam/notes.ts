@@ -6,19 +6,24 @@ import { openNote } from '@writ/core/formats/cosignature';
 import { parseVkey } from '@writ/core/formats/key';
 import { parseNote, parseSignatureLines } from '@writ/core/formats/note';
 import { isQuorumMet, parsePolicy } from '@writ/core/formats/tlog-policy';
-import { openProof } from './open-proof.ts';
+import { openProof } from '@writ/verifier/entry';
 import { type Operation, verdict } from './question.ts';
 
 export const NOTE_OPERATIONS: ReadonlyMap<string, Operation> = new Map([
   ['vkey', verdict((q) => parseVkey(q.text('vkey')))],
-  ['note_open', verdict((q) => openNote(parseNote(q.base64('note')), q.texts('vkeys').map(parseVkey)))],
+  [
+    'note_open',
+    verdict((q) => openNote(parseNote(q.base64('note')), q.texts('vkeys').map(parseVkey))),
+  ],
   ['checkpoint', verdict((q) => parseCheckpoint(q.text('text')))],
   [
     'cosignature',
     verdict((q) => {
       const text = q.text('checkpoint_body');
       parseCheckpoint(text);
-      openNote({ text, signatures: parseSignatureLines(q.text('line')) }, [parseVkey(q.text('vkey'))]);
+      openNote({ text, signatures: parseSignatureLines(q.text('line')) }, [
+        parseVkey(q.text('vkey')),
+      ]);
     }),
   ],
   ['policy', verdict((q) => parsePolicy(q.base64('policy')))],

@@ -61,7 +61,8 @@ function tileOf(question: Question): TilePath {
 }
 
 function tileDigest(question: Question): Answer {
-  const bytes = treeOf(question).tile(parseTilePath(question.text('path')), size(question, 'size'));
+  const path = question.text('path');
+  const bytes = treeOf(question).tile(parseTilePath(path), size(question, 'size'));
   return { sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 

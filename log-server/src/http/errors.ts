@@ -93,19 +93,22 @@ export function problemOf(error: unknown, instance?: string): Problem {
   const title = ERROR_CODES[error.code];
   const isInside = status === 500;
   return {
-    ...(isInside ? {} : factsOf(error)),
     type: `urn:writ:error:${error.code}`,
     title,
     status,
     detail: isInside ? title : error.message,
     ...where,
+    ...(isInside ? {} : factsOf(error)),
   };
 }
+
+/** Names that RFC 9457 has a meaning for. */
+const RESERVED: ReadonlySet<string> = new Set(['type', 'title', 'status', 'detail', 'instance']);
 
 function factsOf({ detail }: LogError): Record<string, string | number | boolean> {
   const facts: Record<string, string | number | boolean> = {};
   for (const [name, value] of Object.entries(detail)) {
-    facts[name] = typeof value === 'bigint' ? String(value) : value;
+    if (!RESERVED.has(name)) facts[name] = typeof value === 'bigint' ? String(value) : value;
   }
   return facts;
 }

@@ -109,7 +109,8 @@ function hashEntries(batch: readonly Submission[]): {
   ends: number[];
   hashes: Uint8Array;
 } {
-  const bundle = new Uint8Array(batch.reduce((sum, { entry }) => sum + 2 + entry.length, 0));
+  const length = batch.reduce((sum, { entry }) => sum + 2 + entry.length, 0);
+  const bundle: Uint8Array = Buffer.allocUnsafe(length); // every byte is written below
   const ends: number[] = [];
   let at = 0;
   for (const { entry } of batch) {

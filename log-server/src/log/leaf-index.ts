@@ -92,6 +92,8 @@ function grow(partition: Partition): void {
   const capacity = Math.ceil(slots.length * GROWTH);
   partition.fragments = new Uint32Array(capacity);
   partition.slots = new Uint32Array(capacity);
-  for (const [i, value] of slots.entries())
+  for (let i = 0; i < slots.length; i++) {
+    const value = slots[i] ?? 0;
     if (value !== 0) place(partition, fragments[i] ?? 0, value);
+  }
 }

@@ -10,8 +10,9 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { LogError } from '@writ/core/errors';
+import { isLogError, LogError } from '@writ/core/errors';
 import { emptyRoot } from '@writ/core/merkle/hash';
+import { TILE_WIDTH } from '@writ/core/merkle/tile';
 import { Level } from 'level';
 import { checkAppend, segmentOf } from './checks.ts';
 import { derive } from './derive.ts';
@@ -47,15 +48,33 @@ export async function openLevelStore(dir: string): Promise<LogStore> {
     const head =
       stored === undefined ? { size: 0, root: emptyRoot(), tail: 0 } : decodeHead(stored);
     const derived = Math.min(readNumber(db, 'derived'), segmentOf(head.size) * SEGMENT_ENTRIES);
-    const entries = new EntryFiles(join(dir, 'entries'), head.size, head.tail);
-    entries.loadOffsets(derived / 256);
-    const hashes = new HashFiles(join(dir, 'hashes'), derived);
-    derive(entries, hashes, derived, head);
+    const { entries, hashes } = openFiles(dir, head, derived);
     const latest = await readLatestCheckpoint(db);
     return new LevelStore(db, entries, hashes, head, derived, latest);
   } catch (error) {
     await db.close();
     throw error;
+  }
+}
+
+interface Files {
+  readonly entries: EntryFiles;
+  readonly hashes: HashFiles;
+}
+
+/** Opens the files with what is derived beyond `derived` made anew; from nothing, when that does not fit. */
+function openFiles(dir: string, head: HeadRow, derived: number): Files {
+  const entries = new EntryFiles(join(dir, 'entries'), head.size, head.tail);
+  const hashes = new HashFiles(join(dir, 'hashes'), derived);
+  try {
+    entries.loadOffsets(derived / TILE_WIDTH);
+    derive(entries, hashes, derived, head);
+    return { entries, hashes };
+  } catch (error) {
+    entries.close();
+    hashes.close();
+    if (derived === 0 || !isLogError(error, 'storage-corrupt')) throw error;
+    return openFiles(dir, head, 0);
   }
 }
 

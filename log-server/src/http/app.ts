@@ -1,0 +1,173 @@
+// The HTTP application: a value, so that tests need no port. Binds a handler to each row of the route table
+// and does for all of them what belongs to every request: id, limits of the query, errors, metrics, a log line.
+
+import { formatHex, utf8 } from '@writ/core/bytes';
+import { bug, LogError } from '@writ/core/errors';
+import { type Context, Hono } from 'hono';
+import { BodyReader } from './body.ts';
+import type { AppDeps } from './deps.ts';
+import { isOurFault, type Problem, problemHeaders, problemOf } from './errors.ts';
+import { readLiveness, readReadiness } from './health.ts';
+import { readHistory, readHistoryNote } from './history.ts';
+import { openApiDocument } from './openapi.ts';
+import {
+  readCheckpoint,
+  readConsistency,
+  readEntry,
+  readEntryProof,
+  readInclusion,
+  readLeaf,
+  readStreamHead,
+  readTile,
+} from './read.ts';
+import { type Handler, jsonReply, type Reply, readQuery, strictPath, textReply } from './reply.ts';
+import { type Operation, ROUTES, type Route } from './routes.ts';
+import { addBatch, addEntry } from './submit.ts';
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+const REQUEST_ID_BYTES = 8;
+
+/** Builds the application. A route without a handler does not compile. */
+export function createApp(deps: AppDeps): Hono {
+  const app = new Hono({ getPath: strictPath });
+  const handlers = bindHandlers(deps);
+  for (const [operation, handler] of Object.entries(handlers)) {
+    const route = isOperation(operation) ? ROUTES[operation] : bug(`no route ${operation}`);
+    app.on(route.method.toUpperCase(), route.pattern, (c) => serve(deps, route, handler, c));
+  }
+  app.notFound((c) => serveUnrouted(deps, c));
+  return app;
+}
+
+function isOperation(name: string): name is Operation {
+  return Object.hasOwn(ROUTES, name);
+}
+
+function bindHandlers(deps: AppDeps): Readonly<Record<Operation, Handler>> {
+  const bodies = new BodyReader();
+  const openApi = openApiDocument(deps.softwareVersion);
+  return {
+    addEntry: (call) => addEntry(deps, bodies, call),
+    addBatch: (call) => addBatch(deps, bodies, call),
+    checkpoint: (call) => readCheckpoint(deps, call),
+    tile: (call) => readTile(deps, call),
+    entry: (call) => readEntry(deps, call),
+    entryProof: (call) => readEntryProof(deps, call),
+    inclusion: (call) => readInclusion(deps, call),
+    consistency: (call) => readConsistency(deps, call),
+    leaf: (call) => readLeaf(deps, call),
+    streamHead: (call) => readStreamHead(deps, call),
+    history: (call) => readHistory(deps, call),
+    historyNote: (call) => readHistoryNote(deps, call),
+    index: () => textReply(indexPage(deps)),
+    policy: () => textReply(deps.policyText, { 'cache-control': 'no-cache' }),
+    livez: () => readLiveness(),
+    readyz: (call) => readReadiness(deps, call),
+    metrics: () => readMetrics(deps),
+    openapi: () => jsonReply(openApi),
+  };
+}
+
+async function readMetrics({ metrics }: AppDeps): Promise<Reply> {
+  const body = await metrics.registry.metrics();
+  return textReply(body, { 'content-type': metrics.registry.contentType });
+}
+
+async function serve(deps: AppDeps, route: Route, handler: Handler, c: Context): Promise<Response> {
+  const started = performance.now();
+  const requestId = requestIdOf(deps, c);
+  let reply: Reply;
+  try {
+    const query = readQuery(c, route);
+    reply = await handler({ c, query, requestId });
+  } catch (error) {
+    reply = problemReply(deps, error, requestId);
+  }
+  const { method } = c.req;
+  const seconds = (performance.now() - started) / 1000;
+  deps.metrics.request(route.path, method, reply.status, seconds);
+  deps.env.log.debug(
+    { requestId, method, route: route.path, status: reply.status, seconds },
+    'request',
+  );
+  return toResponse(reply, requestId, route);
+}
+
+function serveUnrouted(deps: AppDeps, c: Context): Response {
+  const requestId = requestIdOf(deps, c);
+  const reply = problemReply(deps, unroutedError(c), requestId);
+  deps.metrics.request(
+    'unknown',
+    KNOWN_METHODS.has(c.req.method) ? c.req.method : 'other',
+    reply.status,
+    0,
+  );
+  return toResponse(reply, requestId);
+}
+
+const KNOWN_METHODS: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'DELETE',
+  'OPTIONS',
+]);
+
+/** 405 with the methods that would do when the path belongs to a route, 404 otherwise. */
+function unroutedError(c: Context): LogError {
+  const path = strictPath(c.req.raw);
+  const routes = Object.values(ROUTES).filter((route) => pathPattern(route).test(path));
+  if (routes.length === 0) return new LogError('not-found', 'no resource has this path');
+  const allow = routes.map(({ method }) => (method === 'get' ? 'GET, HEAD' : 'POST')).join(', ');
+  return new LogError('method-not-allowed', `this resource takes ${allow}`, { allow });
+}
+
+function pathPattern({ path, pattern }: Route): RegExp {
+  const tail = pattern.endsWith('*') || pattern.includes('{.+}') ? '.+' : '[^/]+';
+  return new RegExp(`^${path.replace(/\{[a-z]+\}/g, tail)}$`);
+}
+
+/** The client's id when it is harmless, a fresh one otherwise. */
+function requestIdOf({ env }: AppDeps, c: Context): string {
+  const sent = c.req.header('x-request-id');
+  if (sent !== undefined && REQUEST_ID.test(sent)) return sent;
+  return formatHex(env.random(REQUEST_ID_BYTES));
+}
+
+function problemReply({ env }: AppDeps, error: unknown, requestId: string): Reply {
+  if (isOurFault(error)) env.log.error({ err: error, requestId }, 'a request failed');
+  const problem: Problem = problemOf(error, requestId);
+  return { status: problem.status, headers: problemHeaders(error), body: JSON.stringify(problem) };
+}
+
+function toResponse({ status, headers, body }: Reply, requestId: string, route?: Route): Response {
+  const isRead = route === undefined || route.method === 'get';
+  const bytes = typeof body === 'string' ? utf8(body) : body;
+  return new Response(bytes === null ? null : Uint8Array.from(bytes), {
+    status,
+    headers: {
+      ...headers,
+      // Said by us, so that HEAD says it too.
+      ...(bytes === null ? {} : { 'content-length': String(bytes.length) }),
+      'x-request-id': requestId,
+      'x-content-type-options': 'nosniff',
+      ...(isRead ? { 'access-control-allow-origin': '*' } : {}),
+    },
+  });
+}
+
+function indexPage({ publisher, profile }: AppDeps): string {
+  const { origin } = publisher.options;
+  const rows = Object.values(ROUTES).map(
+    ({ method, path, summary }) =>
+      `  ${method.toUpperCase().padEnd(4)} ${path.padEnd(34)} ${summary}`,
+  );
+  return [
+    `This is the transparency log ${origin} (profile ${profile}).`,
+    'Nothing here has to be believed: verify with the trust policy at /policy.',
+    '',
+    ...rows,
+    '',
+  ].join('\n');
+}

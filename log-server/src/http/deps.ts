@@ -1,0 +1,31 @@
+// What the HTTP side is built from.
+
+import type { TrustPolicy } from '@writ/core/formats/tlog-policy';
+import type { Authors } from '../admission/authors.ts';
+import type { Env } from '../env.ts';
+import type { Log } from '../log/log.ts';
+import type { Publisher } from '../log/publish.ts';
+import type { Metrics } from './metrics.ts';
+
+/** `statements`: signed statements of known authors. `raw`: any bytes, a plain tlog-tiles log. */
+export type Profile = 'statements' | 'raw';
+
+/** Turned on when the server begins to shut down: readiness is the first to know. */
+export interface Lifecycle {
+  isStopping: boolean;
+}
+
+export interface AppDeps {
+  readonly env: Env;
+  readonly log: Log;
+  readonly publisher: Publisher;
+  readonly metrics: Metrics;
+  readonly profile: Profile;
+  /** The authors in force; a reload replaces what it returns. */
+  authors(): Authors;
+  readonly policy: TrustPolicy;
+  /** The policy file as served. */
+  readonly policyText: string;
+  readonly lifecycle: Lifecycle;
+  readonly softwareVersion: string;
+}

@@ -1,0 +1,103 @@
+// One running log: store, log, publisher and HTTP server put together, and taken apart in the right order.
+
+import type { Server } from 'node:http';
+import type { SignerKey } from '@writ/core/formats/key';
+import type { TrustPolicy } from '@writ/core/formats/tlog-policy';
+import type { Authors } from './admission/authors.ts';
+import type { Env } from './env.ts';
+import { createApp } from './http/app.ts';
+import type { Lifecycle, Profile } from './http/deps.ts';
+import { createHotPath } from './http/hot.ts';
+import { createMetrics, watchLog } from './http/metrics.ts';
+import { ROUTES } from './http/routes.ts';
+import { closeServer, createLogServer, listen } from './http/server.ts';
+import { Log } from './log/log.ts';
+import { Publisher, type QuorumRule } from './log/publish.ts';
+import type { LogStore } from './storage/port.ts';
+
+/** Time that requests under way get at the end. */
+const DRAIN_MS = 5000;
+
+/** What a service is made of; times in milliseconds. */
+export interface ServiceOptions {
+  readonly store: LogStore;
+  readonly signers: readonly SignerKey[];
+  readonly profile: Profile;
+  readonly policy: TrustPolicy;
+  readonly policyText: string;
+  readonly quorumRule: QuorumRule;
+  readonly checkpointIntervalMs: number;
+  readonly refreshIntervalMs: number;
+  readonly witnessTimeoutMs: number;
+  readonly grease: boolean;
+  readonly host: string;
+  /** 0 for any free one. */
+  readonly port: number;
+  readonly softwareVersion: string;
+  /** Adds figures of the Node process to the metrics. */
+  readonly processMetrics?: boolean;
+  authors(): Authors;
+}
+
+/** A log that listens. */
+export interface Service {
+  readonly url: string;
+  readonly log: Log;
+  readonly publisher: Publisher;
+  readonly server: Server;
+  /** Readiness first, then no new connections, requests under way, a last checkpoint, the store. */
+  close(): Promise<void>;
+}
+
+/** Starts a log on an opened store: compares with the witnesses first, then listens. */
+export async function startService(env: Env, options: ServiceOptions): Promise<Service> {
+  const { store, profile, softwareVersion } = options;
+  const metrics = createMetrics(softwareVersion, options.processMetrics);
+  const lifecycle: Lifecycle = { isStopping: false };
+  const log = new Log(store, undefined, (report) => {
+    metrics.commit(report);
+    publisher.noteGrowth();
+  });
+  const publisher: Publisher = new Publisher(env, log, {
+    ...options,
+    origin: originOf(options),
+    timeoutMs: options.witnessTimeoutMs,
+    onWitness: metrics.witness,
+    onPublished: (_record, seconds) => metrics.published(seconds),
+  });
+  watchLog(metrics, log, publisher, () => env.nowMs());
+  const app = createApp({ ...options, env, log, publisher, metrics, lifecycle });
+  const hot = createHotPath({
+    log,
+    publishedSize: () => publisher.published?.size ?? 0,
+    isRaw: profile === 'raw',
+    observe: (route, status, seconds) => {
+      const isAdd = route === ROUTES.addEntry.path;
+      const template = isAdd ? route : ROUTES.tile.path;
+      metrics.request(template, isAdd ? 'POST' : 'GET', status, seconds);
+    },
+    monotonicMs: () => performance.now(),
+  });
+  const server = createLogServer(app, hot);
+  await publisher.start();
+  const port = await listen(server, options.port, options.host);
+  const close = async (): Promise<void> => {
+    lifecycle.isStopping = true;
+    await closeServer(env, server, DRAIN_MS);
+    if (log.head.size > (publisher.published?.size ?? 0))
+      await publisher.publishNow().catch(() => undefined); // durable all the same; the next start publishes
+    await publisher.stop();
+    await log.close();
+  };
+  return { url: urlOf(options.host, port), log, publisher, server, close };
+}
+
+function originOf({ signers }: ServiceOptions): string {
+  const [first] = signers;
+  if (first === undefined) throw new RangeError('a log has at least one key');
+  return first.name;
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

@@ -1,0 +1,68 @@
+// What a logged statement says, for people: spec/statement.md.
+
+import { formatHex } from '@writ/core/bytes';
+import type { Ed25519Verifier } from '@writ/core/ed25519';
+import { isLogError } from '@writ/core/errors';
+import { decodePayload } from '@writ/core/statements/kinds';
+import {
+  checkStatementSignature,
+  decodeStatement,
+  type Statement,
+} from '@writ/core/statements/statement';
+import type { VerifiedEntry } from '../entry.ts';
+import { step, type Trace } from '../trace.ts';
+
+/** Decodes the statement of an entry; with `verifier`, also checks its author's signature. */
+export function openStatement(
+  entry: VerifiedEntry,
+  verifier: Ed25519Verifier | undefined,
+  trace: Trace,
+): Statement {
+  const statement = step(
+    trace,
+    'statement format',
+    () => decodeStatement(entry.bytes),
+    ({ kind, stream }) => ({ why: 'the entry is a statement', got: `${kind} on ${stream}` }),
+  );
+  if (verifier !== undefined) {
+    step(
+      trace,
+      'author signature',
+      () => checkStatementSignature(statement, verifier),
+      () => ({ why: 'the key given as the author signed it', got: formatHex(statement.keyId) }),
+    );
+  }
+  return statement;
+}
+
+/** The fields of a statement by name. */
+export function statementFacts(statement: Statement): Record<string, unknown> {
+  return {
+    id: formatHex(statement.id),
+    kind: statement.kind,
+    issuer: statement.issuer,
+    stream: statement.stream,
+    seq: String(statement.seq),
+    previous: statement.previous === null ? null : formatHex(statement.previous),
+    issuedAtSeconds: String(statement.issuedAtSeconds),
+    keyId: formatHex(statement.keyId),
+    payload: payloadFacts(statement),
+  };
+}
+
+/** The payload of a known kind; of another one, how many bytes it has. */
+function payloadFacts(statement: Statement): unknown {
+  try {
+    return readable(decodePayload(statement));
+  } catch (error) {
+    if (!isLogError(error)) throw error;
+    return { bytes: String(statement.payload.length), unreadable: error.message };
+  }
+}
+
+function readable(value: unknown): unknown {
+  if (value instanceof Uint8Array) return new TextDecoder().decode(value);
+  if (typeof value === 'bigint') return String(value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, readable(item)]));
+}
