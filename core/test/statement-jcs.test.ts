@@ -15,13 +15,20 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 
 const test = suite('canonical JSON');
-const folder = join(process.env['WRIT_VECTORS'] ?? '', 'jcs-rfc8785');
-const found = process.env['WRIT_VECTORS'] !== undefined && existsSync(folder);
-const vectors = found ? test : test.skip;
+const root = process.env['WRIT_VECTORS'] ?? '';
+const folder = join(root, 'jcs-rfc8785');
+const isThere = root !== '' && existsSync(folder);
 
-if (!found && process.env['WRIT_REQUIRE_ALL'] === '1') {
-  test('the vectors are there', () =>
-    assert.unreachable('WRIT_VECTORS names no folder of vectors'));
+/** Registers a test that needs the vectors; without them it is skipped by name, or fails where all is required. */
+function vectors(title: string, run: () => void): void {
+  if (isThere || process.env['WRIT_REQUIRE_ALL'] === '1') {
+    test(title, () => {
+      assert.ok(isThere, 'WRIT_VECTORS names no folder of vectors');
+      run();
+    });
+  } else {
+    process.stdout.write(`skipped: ${title} (WRIT_VECTORS not found)\n`);
+  }
 }
 
 vectors('the reference inputs take their reference form', () => {

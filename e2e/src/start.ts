@@ -3,16 +3,20 @@
 
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseSafeDecimal } from '@writ/core/bytes';
 import { isLogError, LogError } from '@writ/core/errors';
 import { ensureHome, type Home, homeAt } from './home.ts';
 import { type Instance, startInstance } from './instance.ts';
 import { freePorts } from './ports.ts';
+import { COMMANDS } from './processes.ts';
 import { pathFromHere, reasonOf, say, styled } from './talk.ts';
 
 const DEFAULT_DIR = 'data';
 const DEFAULT_PORT = 8080;
 const CHECKPOINT_INTERVAL_MS = 1000;
+const SUBMIT = fileURLToPath(new URL('submit.js', import.meta.url));
+const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url));
 const EXAMPLE = 'power-suspend-lab-on-battery';
 
 const EXIT_FAILED = 1;
@@ -61,6 +65,7 @@ async function chooseLogPort(): Promise<number> {
 function welcome(home: Home, instance: Instance, isNew: boolean): string[] {
   const policy = pathFromHere(home.policyPath);
   const proof = pathFromHere(join(home.proofsDir, EXAMPLE));
+  const verify = pathFromHere(COMMANDS.verify);
   const setting = home.dir === DEFAULT_DIR ? '' : `WRIT_DATA=${pathFromHere(home.dir)} `;
   const row = (name: string, value: string): string =>
     `    ${styled('dim', name.padEnd(14))}${value}`;
@@ -82,16 +87,16 @@ function welcome(home: Home, instance: Instance, isNew: boolean): string[] {
     '',
     ...command(
       'sign a policy, submit it, wait for the witnesses',
-      `${setting}node e2e/dist/submit.js examples/${EXAMPLE}.json`,
+      `${setting}node ${pathFromHere(SUBMIT)} ${pathFromHere(`${EXAMPLES}${EXAMPLE}.json`)}`,
     ),
     ...command(
       'verify its proof offline and see every hash of the path',
-      `npx writ-verify proof ${proof}.tlog-proof`,
+      `node ${verify} proof ${proof}.tlog-proof`,
       `--entry ${proof}.entry --policy ${policy} --explain`,
     ),
     ...command(
       'audit the whole log',
-      `npx writ-verify log ${instance.url} --online --policy ${policy}`,
+      `node ${verify} log ${instance.url} --online --policy ${policy}`,
     ),
     `  ${styled('dim', 'Ctrl-C stops everything.')}`,
     '',

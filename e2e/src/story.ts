@@ -41,3 +41,8 @@ export class Story {
     return this.#failed === 0;
   }
 }
+
+/** The first line of what a program said. */
+export function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
+}

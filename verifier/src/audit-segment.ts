@@ -83,12 +83,12 @@ export async function compareTile(
   tile: Tile,
   computed: Uint8Array,
 ): Promise<void> {
-  const stored = await readTile(source, tile);
+  const [stored, wanted] = [wordsOf(await readTile(source, tile)), wordsOf(computed)];
   let at = 0;
-  while (at < computed.length && stored[at] === computed[at]) at++;
-  if (at === computed.length) return;
+  while (at < wanted.length && stored[at] === wanted[at]) at++;
+  if (at === wanted.length) return;
   const path = formatTilePath(tile);
-  const hash = Math.floor(at / HASH_SIZE);
+  const hash = Math.floor((at * 8) / HASH_SIZE);
   const below = tile.level === 0 ? 'entry' : `subtree of level ${tile.level}`;
   const number = tile.index * BigInt(TILE_WIDTH) + BigInt(hash);
   throw new LogError('hash-mismatch', `${path}: hash ${hash} is not that of ${below} ${number}`, {
@@ -96,4 +96,10 @@ export async function compareTile(
     hash,
     index: number,
   });
+}
+
+/** A tile as words of eight bytes, to be compared four words a hash. */
+function wordsOf(tile: Uint8Array): BigUint64Array {
+  const aligned = tile.byteOffset % 8 === 0 ? tile : tile.slice();
+  return new BigUint64Array(aligned.buffer, aligned.byteOffset, aligned.length / 8);
 }

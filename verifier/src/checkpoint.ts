@@ -117,14 +117,10 @@ export function openCheckpoint(
   );
   const cosignatures = openCosignatures(note, policy, trace);
   if (maxAgeSeconds !== undefined && nowSeconds !== undefined) {
-    const window = {
-      oldest: nowSeconds - maxAgeSeconds,
-      newest: nowSeconds + MAX_CLOCK_SKEW_SECONDS,
-    };
     step(
       trace,
       'freshness',
-      () => requireFresh(policy, cosignatures, window),
+      () => requireFresh(policy, cosignatures, nowSeconds, maxAgeSeconds),
       () => ({ why: `the quorum signed within the last ${maxAgeSeconds} seconds` }),
     );
   }
@@ -200,8 +196,10 @@ function requireQuorum(policy: TrustPolicy, cosignatures: readonly Cosignature[]
 function requireFresh(
   policy: TrustPolicy,
   cosignatures: readonly Cosignature[],
-  { oldest, newest }: { readonly oldest: bigint; readonly newest: bigint },
+  nowSeconds: bigint,
+  maxAgeSeconds: bigint,
 ): void {
+  const [oldest, newest] = [nowSeconds - maxAgeSeconds, nowSeconds + MAX_CLOCK_SKEW_SECONDS];
   const recent = cosignatures.filter(
     ({ timestampSeconds: at }) => at > 0n && at >= oldest && at <= newest,
   );

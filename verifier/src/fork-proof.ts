@@ -95,19 +95,17 @@ export function openForkProof(bytes: Uint8Array, trace?: Trace): Fork {
     () => parseForkProof(bytes),
     ({ key }) => ({ why: 'a fork proof about this key', got: formatVkey(key) }),
   );
-  const [smaller, larger] = proof.notes.map((note, i) =>
+  const open = (which: string, note: Uint8Array): Checkpoint =>
     step(
       trace,
-      `signature of checkpoint ${i + 1}`,
+      `${which} checkpoint`,
       () => openSigned(note, proof.key),
       ({ size, root }) => ({
         why: `${proof.key.name} signed it`,
         got: `size ${size}, root ${formatHex(root)}`,
       }),
-    ),
-  );
-  if (smaller === undefined || larger === undefined)
-    throw malformed('two checkpoints are needed', 1);
+    );
+  const [smaller, larger] = [open('first', proof.notes[0]), open('second', proof.notes[1])];
   const impliedRoot = step(
     trace,
     'contradiction',

@@ -10,7 +10,7 @@ import { consistencyNodes } from '@writ/core/merkle/consistency';
 import { inclusionNodes } from '@writ/core/merkle/inclusion';
 import { coveringNodes, type Node } from '@writ/core/merkle/range';
 import { TILE_WIDTH, type Tile, tileNodeSource, tilesOfNodes } from '@writ/core/merkle/tile';
-import { buildProof, foldNodes } from '@writ/core/merkle/tree';
+import { buildProof } from '@writ/core/merkle/tree';
 import { HASH_SIZE } from '@writ/core/sha256';
 import { isPowerOfTwo } from './advance.ts';
 
@@ -96,12 +96,6 @@ export function proveFork(
   const groups = consistencyNodes(oldSize, size);
   if (isPowerOfTwo(oldSize)) groups.unshift(coveringNodes(0n, oldSize));
   return hashesOf(source, groups, size);
-}
-
-/** Root of the tree of `size`, out of its tiles. */
-export async function rootOfTiles(source: TileSource, size: bigint): Promise<Uint8Array> {
-  const [root] = size === 0n ? [] : await hashesOf(source, [coveringNodes(0n, size)], size);
-  return root ?? foldNodes([], () => new Uint8Array(0));
 }
 
 /** Width of the tile `index` over `count` hashes or entries. */

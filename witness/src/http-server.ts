@@ -7,8 +7,7 @@ import { concatBytes } from '@writ/core/bytes';
 import { type ErrorCode, LogError } from '@writ/core/errors';
 import { MAX_ADD_CHECKPOINT_BYTES, SIZE_CONTENT_TYPE } from '@writ/core/formats/add-checkpoint';
 import { Histogram, Registry } from 'prom-client';
-import type { Env } from './env.ts';
-import type { Witness } from './witness.ts';
+import type { Env, Witness } from './witness.ts';
 
 const MAX_CONNECTIONS = 1024;
 /** Submissions being read or waiting; at the body limit they take 132 MB. */
@@ -73,7 +72,7 @@ export function createWitnessServer(witness: Witness, env: Env): Server {
       duration.observe({ status }, (performance.now() - startedMs) / 1000);
     const bytes = new TextEncoder().encode(body);
     // A body that was not read to its end would be taken for the next request.
-    const closing = request.complete ? {} : { connection: 'close' };
+    const closing = request.complete && server.listening ? {} : { connection: 'close' };
     const common = { 'content-type': TEXT, 'content-length': bytes.length };
     response.writeHead(status, { ...common, ...headers, ...closing }).end(bytes);
   });

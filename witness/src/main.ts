@@ -36,6 +36,8 @@ const OPTIONS = {
   help: { type: 'boolean' },
   version: { type: 'boolean' },
 } as const;
+/** How long a stop waits for clients. */
+const DRAIN_MS = 5_000;
 /** Option values by name; strings stay strings. */
 type Values = Readonly<Record<string, string | boolean | undefined>>;
 
@@ -95,7 +97,11 @@ async function serve(values: Values): Promise<void> {
   const keepOld = (err: unknown): void =>
     log.error({ err, file: listPath }, 'the list of logs is not usable; the old one stays');
   process.on('SIGHUP', () => reload().catch(keepOld));
-  const stop = (): unknown => witness.close().then(() => log.info({}, 'stopped'));
+  const stop = async (): Promise<void> => {
+    setTimeout(() => process.exit(), DRAIN_MS).unref(); // as safe as a crash
+    await witness.close();
+    log.info({}, 'stopped');
+  };
   process.once('SIGINT', stop).once('SIGTERM', stop);
   log.info({ url: witness.url, vkeys: witness.vkeys }, 'listening');
 }

@@ -3,14 +3,10 @@
 import { once } from 'node:events';
 import { bug } from '@writ/core/errors';
 import type { SignerKey, VerifierKey } from '@writ/core/formats/key';
-import type { Env } from './env.ts';
 import { createMemoryHeads } from './heads.ts';
 import { openLevelHeads } from './heads-level.ts';
 import { createWitnessServer } from './http-server.ts';
-import { createWitness } from './witness.ts';
-
-/** How long `close` waits for requests under way. */
-const DRAIN_MS = 5_000;
+import { createWitness, type Env } from './witness.ts';
 
 export interface WitnessConfig {
   /** Cosigner keys, at least one. */
@@ -35,7 +31,7 @@ export interface RunningWitness {
   readonly vkeys: readonly string[];
   /** Replaces the list of logs. */
   setLogs(logs: readonly VerifierKey[]): void;
-  /** Finishes the requests under way, then closes the store. */
+  /** Finishes the requests under way, however long their clients take, then closes the store. */
   close(): Promise<void>;
 }
 
@@ -58,7 +54,6 @@ export async function startWitness(config: WitnessConfig): Promise<RunningWitnes
     const close = async (): Promise<void> => {
       const closed = once(server, 'close');
       server.close();
-      setTimeout(() => server.closeAllConnections(), DRAIN_MS).unref();
       await closed;
       await heads.close();
     };

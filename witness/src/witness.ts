@@ -10,9 +10,17 @@ import { formatVkey, KEY_TYPES, type SignerKey, type VerifierKey } from '@writ/c
 import { formatNote, formatSignatureLine, type Note, parseNote } from '@writ/core/formats/note';
 import { checkConsistency } from '@writ/core/merkle/consistency';
 import { emptyRoot } from '@writ/core/merkle/hash';
-import type { Env } from './env.ts';
 import { type Head, type Heads, originHash } from './heads.ts';
 import { createSigningClock } from './signing-clock.ts';
+
+/** The outside world, handed in; the logger has the shape of pino. */
+export interface Env {
+  /** Wall clock, milliseconds since 1970. */
+  nowMs(): number;
+  readonly log: Readonly<
+    Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>
+  >;
+}
 
 export interface WitnessOptions {
   /** Cosigner keys, at least one. */

@@ -38,17 +38,11 @@ interface Served {
   end(signal: NodeJS.Signals): Promise<void>;
 }
 
-function serve(dir: string, logs: string): Promise<Served> {
-  const child = spawn(process.execPath, [
-    MAIN,
-    'serve',
-    '--dir',
-    dir,
-    '--logs',
-    logs,
-    '--port',
-    '0',
-  ]);
+/** Starts a witness; `maxFileBlocks` makes every write to a file beyond as many KiB fail. */
+function serve(dir: string, logs: string, maxFileBlocks?: number): Promise<Served> {
+  const args = [process.execPath, MAIN, 'serve', '--dir', dir, '--logs', logs, '--port', '0'];
+  const limited = ['-c', `trap '' XFSZ; ulimit -S -f ${maxFileBlocks}; exec "$@"`, 'bash', ...args];
+  const child = maxFileBlocks === undefined ? spawn('env', args) : spawn('bash', limited);
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const waiting: { message: string; resolve: () => void }[] = [];
   return new Promise((resolve, reject) => {
@@ -236,6 +230,38 @@ cli(
       }
       const signed = history.reduce((sum, sizes) => sum + sizes.size, 0);
       assert.ok(signed > KILLS, `${signed} cosignatures`);
+    });
+  },
+);
+
+cli(
+  'a disk that is full for a while stops cosigning, and nothing acknowledged is lost',
+  async () => {
+    await withFolder(async (folder) => {
+      const [dir, list] = [join(folder, 'w'), join(folder, 'logs')];
+      const log = new TestLog('log.example/a');
+      await command('init', '--name', 'w.example/1', '--dir', dir);
+      await writeFile(list, line(log));
+      const witness = await serve(dir, list, 24);
+      let size = 0n;
+      let reply = await post(witness.url, log.body(0n, 1n));
+      while (reply.status === 200 && size < 500n) {
+        size++;
+        reply = await post(witness.url, log.body(size, size + 1n));
+      }
+      assert.is(reply.status, 503, `after ${size} writes: ${reply.status}`);
+      assert.is(reply.body, 'the state cannot be written\n');
+      await new Promise((resolve) => {
+        execFile('prlimit', [`--pid=${witness.child.pid}`, '--fsize=unlimited:unlimited'], resolve);
+      });
+      const recorded = BigInt((await post(witness.url, log.body(0n, size + 9n))).body.trimEnd());
+      assert.ok(recorded === size || recorded === size + 1n, `${recorded} after ${size}`);
+      for (size = recorded; size < recorded + 50n; size++)
+        assert.is((await post(witness.url, log.body(size, size + 1n))).status, 200);
+      await witness.end('SIGKILL');
+      const again = await serve(dir, list);
+      assert.is((await post(again.url, log.body(0n, size + 1n))).body, `${size}\n`);
+      await again.end('SIGTERM');
     });
   },
 );

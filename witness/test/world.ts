@@ -17,7 +17,7 @@ import { consistencyNodes } from '@writ/core/merkle/consistency';
 import { leafHash, nodeHash } from '@writ/core/merkle/hash';
 import type { Node } from '@writ/core/merkle/range';
 import { buildProof, treeRoot } from '@writ/core/merkle/tree';
-import type { Env } from '@writ/witness/env';
+import type { Env } from '@writ/witness/witness';
 
 export const START_MS = Date.UTC(2026, 10, 20);
 

@@ -6,9 +6,11 @@
 
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { audit } from './audit.ts';
 import { engine } from './engine.ts';
 import { batch, ingest, publish, read32, statements } from './ingest.ts';
 import type { Benchmark, Result } from './result.ts';
+import { coldStart, memory } from './start.ts';
 import { witness } from './witness.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
@@ -19,6 +21,9 @@ const BENCHMARKS: readonly Benchmark[] = [
   publish,
   read32,
   witness,
+  audit,
+  coldStart,
+  memory,
 ];
 
 const { values } = parseArgs({ options: { json: { type: 'boolean' }, only: { type: 'string' } } });

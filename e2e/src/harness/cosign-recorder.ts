@@ -14,7 +14,9 @@ export interface Exchange {
 
 /** A recording proxy in front of one witness. */
 export class CosignRecorder {
-  readonly exchanges: Exchange[] = [];
+  /** Requests seen so far. */
+  count: number = 0;
+  #exchanges: Exchange[] = [];
   /** Where the witness listens now; undefined while it is down. */
   target: string | undefined;
   readonly #server: Server;
@@ -44,6 +46,13 @@ export class CosignRecorder {
     return this.#url;
   }
 
+  /** What was recorded since the last call. */
+  takeExchanges(): Exchange[] {
+    const exchanges = this.#exchanges;
+    this.#exchanges = [];
+    return exchanges;
+  }
+
   async close(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => {
@@ -56,7 +65,8 @@ export class CosignRecorder {
     for await (const chunk of incoming) parts.push(chunk);
     const request = concatBytes(...parts);
     const { status, type, answer } = await this.#ask(incoming.url ?? '/', request);
-    this.exchanges.push({ request, status, answer });
+    this.count++;
+    this.#exchanges.push({ request, status, answer });
     if (status === undefined) outgoing.destroy();
     else outgoing.writeHead(status, type === null ? {} : { 'content-type': type }).end(answer);
   }

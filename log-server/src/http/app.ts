@@ -144,7 +144,7 @@ function problemReply({ env }: AppDeps, error: unknown, requestId: string): Repl
 function toResponse({ status, headers, body }: Reply, requestId: string, route?: Route): Response {
   const isRead = route === undefined || route.method === 'get';
   const bytes = typeof body === 'string' ? utf8(body) : body;
-  return new Response(bytes === null ? null : Uint8Array.from(bytes), {
+  return new Response(bytes === null ? null : new Uint8Array(bytes), {
     status,
     headers: {
       ...headers,

@@ -114,7 +114,7 @@ export class WitnessClient {
       return await this.#env.fetch(`${this.url}/add-checkpoint`, {
         method: 'POST',
         headers: { 'content-type': 'text/plain; charset=utf-8' },
-        body: Uint8Array.from(body),
+        body: new Uint8Array(body),
         redirect: 'manual',
         signal,
       });

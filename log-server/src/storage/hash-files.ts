@@ -1,7 +1,7 @@
 // The hashes of the tree on disk: one append-only file for each tile level, 32 bytes a hash, so that a tile
 // is a byte range. All of it is derived from the entries.
 
-import { closeSync, ftruncateSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { LogError } from '@writ/core/errors';
 import { hashesAtLevel } from '@writ/core/merkle/tile';
@@ -14,14 +14,14 @@ const LEVELS = 7;
 export class HashFiles {
   readonly #fds: readonly number[];
 
-  /** Opens the files and cuts them to a tree of `size`, whose hashes are known to be durable. */
+  /** Opens the files and cuts them to a tree of `size`. LogError storage-corrupt when one lacks hashes of it. */
   constructor(dir: string, size: number) {
     mkdirSync(dir, { recursive: true });
     this.#fds = Array.from({ length: LEVELS }, (_, level) => {
       const path = join(dir, `level-${level}`);
       closeSync(openSync(path, 'a'));
       const fd = openSync(path, 'r+');
-      ftruncateSync(fd, levelSize(level, size) * HASH_SIZE);
+      cutTo(fd, levelSize(level, size) * HASH_SIZE);
       return fd;
     });
   }
@@ -57,6 +57,12 @@ export class HashFiles {
     if (fd === undefined) throw new RangeError(`there is no tile level ${level}`);
     return fd;
   }
+}
+
+function cutTo(fd: number, length: number): void {
+  const { size } = fstatSync(fd);
+  if (size < length) throw new LogError('storage-corrupt', 'hashes: a file is too short');
+  ftruncateSync(fd, length);
 }
 
 function levelSize(level: number, size: number): number {

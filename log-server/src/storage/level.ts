@@ -64,15 +64,13 @@ interface Files {
 
 /** Opens the files with what is derived beyond `derived` made anew; from nothing, when that does not fit. */
 function openFiles(dir: string, head: HeadRow, derived: number): Files {
-  const entries = new EntryFiles(join(dir, 'entries'), head.size, head.tail);
-  const hashes = new HashFiles(join(dir, 'hashes'), derived);
   try {
+    const entries = new EntryFiles(join(dir, 'entries'), head.size, head.tail);
+    const hashes = new HashFiles(join(dir, 'hashes'), derived);
     entries.loadOffsets(derived / TILE_WIDTH);
     derive(entries, hashes, derived, head);
     return { entries, hashes };
   } catch (error) {
-    entries.close();
-    hashes.close();
     if (derived === 0 || !isLogError(error, 'storage-corrupt')) throw error;
     return openFiles(dir, head, 0);
   }

@@ -68,15 +68,12 @@ export function createAuditPool(program: URL, folder: string, jobs: number): Aud
   };
 }
 
-/** The folder that this thread is to audit, when it was started by `createAuditPool`. */
-export function auditFolder(): string | undefined {
-  const data: unknown = workerData;
-  if (typeof data !== 'object' || data === null || !('auditFolder' in data)) return undefined;
-  return typeof data.auditFolder === 'string' ? data.auditFolder : undefined;
-}
-
 /** The life of a worker: audits what it is told to, until it is terminated. */
-export function serveAuditTasks(folder: string): void {
+export function serveAuditTasks(): void {
+  const data: unknown = workerData;
+  const folder =
+    typeof data === 'object' && data !== null && 'auditFolder' in data && data.auditFolder;
+  if (typeof folder !== 'string') throw new TypeError('a worker was started without a folder');
   const source = folderSource(folder);
   parentPort?.on('message', async ({ id, segment, size }: Task) => {
     parentPort?.postMessage(await answer(id, () => auditSegment(source, segment, size)));

@@ -7,23 +7,26 @@ import { advance, isPowerOfTwo } from '../advance.ts';
 import type { VerifiedCheckpoint } from '../checkpoint.ts';
 import { makeForkProof } from '../fork-proof.ts';
 import { proveConsistency, proveFork, type TileSource } from '../tiles.ts';
+import type { Trace } from '../trace.ts';
 import type { Context } from './context.ts';
 import { writeAtomically } from './inputs.ts';
 
 /**
  * Verifies that `newer` continues `older` with a proof out of the tiles of the log. A contradiction is written
- * to the evidence file before fork-detected is thrown. LogError as `advance`, and those of the source.
+ * to the evidence file before fork-detected is thrown. LogError as `advance`, and those of the source. `trace`
+ * is undefined for one of many checkpoints, which the caller records as one step.
  */
 export async function requireContinues(
   context: Context,
   older: VerifiedCheckpoint,
   newer: VerifiedCheckpoint,
   source: TileSource,
+  trace: Trace | undefined = context.trace,
 ): Promise<void> {
   const provable = older.size > 0n && older.size < newer.size;
   const proof = provable ? await proveConsistency(source, older.size, newer.size) : [];
   try {
-    advance(older, newer, proof, context.trace);
+    advance(older, newer, proof, trace);
   } catch (error) {
     throw await withEvidence(context, older, newer, error, () =>
       proveFork(source, smallerOf(older, newer), largerOf(older, newer)),
@@ -72,7 +75,6 @@ async function withEvidence(
     ...first?.detail,
     evidence: path,
   });
-  context.trace.fail('fork', fork);
   writeAtomically(path, evidence);
   return fork;
 }

@@ -1,6 +1,5 @@
 // What a command reads and writes on this machine.
 
-import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   fstatSync,
@@ -86,9 +85,9 @@ function readChunk(fd: number, chunk: Uint8Array, title: string): number {
 
 /** Writes a file whole or not at all, and durably. LogError storage-failed, storage-full. */
 export function writeAtomically(path: string, bytes: Uint8Array): void {
-  const temporary = join(dirname(path), `.writ-verify-${randomUUID()}`);
+  const temporary = join(dirname(path), `.writ-verify-${process.pid}.tmp`);
   try {
-    const fd = openSync(temporary, 'wx');
+    const fd = openSync(temporary, 'w');
     try {
       for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
       fsyncSync(fd);

@@ -2,7 +2,6 @@
 
 import { readFileSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
-import { auditFolder, serveAuditTasks } from './audit-pool.ts';
 import type { Surroundings } from './context.ts';
 import { run, type Terminal } from './run.ts';
 
@@ -53,6 +52,9 @@ async function main(): Promise<void> {
   process.exitCode = await run(argv, surroundings, terminal, version());
 }
 
-const folder = isMainThread ? undefined : auditFolder();
-if (folder === undefined) await main();
-else serveAuditTasks(folder);
+if (isMainThread) {
+  await main();
+} else {
+  const { serveAuditTasks } = await import('./audit-pool.ts');
+  serveAuditTasks();
+}

@@ -3,7 +3,7 @@
 import { LogError } from '@writ/core/errors';
 import { parseArguments, printHelp } from './args.ts';
 import { COMMANDS, COMMON_OPTIONS } from './commands.ts';
-import { Context, type Surroundings } from './context.ts';
+import type { Context, Surroundings } from './context.ts';
 import { formatResult, printable, type Report, reportOf, reportOfError } from './report.ts';
 
 /** Where a run writes to, and how. */
@@ -54,7 +54,9 @@ async function runCommand(
       return undefined;
     }
     if (row === undefined) throw new LogError('usage', 'no command was given');
-    context = new Context(invocation, surroundings);
+    // Only now, so that help, version and wrong use pay for no cryptography.
+    const { Context: NewContext } = await import('./context.ts');
+    context = new NewContext(invocation, surroundings);
     const command = await row.load();
     return reportOf(name, await command(context), context.trace.steps);
   } catch (error) {
@@ -64,9 +66,8 @@ async function runCommand(
 
 function print(report: Report, terminal: Terminal, explain: boolean): void {
   // Wrong use is talk: there is no result.
-  const isResult = report.verdict !== 'usage' && report.verdict !== 'internal';
-  const text = formatResult(report, { colour: terminal.colour && isResult, explain });
-  if (isResult) terminal.result(text);
-  else terminal.talk(`writ-verify: ${text}`);
+  if (report.verdict === 'usage')
+    terminal.talk(printable(`writ-verify: ${report.error?.message}\n`));
+  else terminal.result(formatResult(report, { colour: terminal.colour, explain }));
   if (report.error !== null) terminal.talk(printable(`next: ${report.error.next}\n`));
 }

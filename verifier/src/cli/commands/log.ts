@@ -1,6 +1,6 @@
 // writ-verify log: the whole log again, entry by entry.
 
-import { isLogError, LogError } from '@writ/core/errors';
+import { LogError } from '@writ/core/errors';
 import type { TrustPolicy } from '@writ/core/formats/tlog-policy';
 import { type AuditOptions, audit } from '../../audit.ts';
 import { auditSegment, SEGMENT_ENTRIES } from '../../audit-segment.ts';
@@ -34,8 +34,7 @@ export async function log(context: Context): Promise<Claim> {
     await requireContinues(context, before, head, opened.source);
   }
   await auditEntries(context, opened, head, saved);
-  for (const { name, checkpoint } of history)
-    await requireOlder(context, opened, name, checkpoint, head);
+  await requireHistory(context, opened, history, head);
   return {
     text: `all ${head.size} entries of ${head.origin} are in the tree, ${signersOf(head)}`,
     facts: {
@@ -72,24 +71,29 @@ async function readHistory(
   return history;
 }
 
-async function requireOlder(
+async function requireHistory(
   context: Context,
   opened: OpenLog,
-  name: string,
-  older: VerifiedCheckpoint,
+  history: readonly NamedCheckpoint[],
   head: VerifiedCheckpoint,
 ): Promise<void> {
-  try {
-    await requireContinues(context, older, head, opened.source);
-  } catch (error) {
-    throw failedAt(context, name, error);
+  for (const { name, checkpoint } of history) {
+    try {
+      await requireContinues(context, checkpoint, head, opened.source, undefined);
+    } catch (error) {
+      throw failedAt(context, name, error);
+    }
   }
+  if (history.length === 0) return;
+  context.trace.pass('history', {
+    why: `the tree continues all ${history.length} older checkpoints`,
+  });
 }
 
 function failedAt(context: Context, name: string, error: unknown): unknown {
   if (!(error instanceof LogError)) return error;
   const named = new LogError(error.code, `${name}: ${error.message}`, error.detail, error);
-  if (context.trace.steps.at(-1)?.ok !== false) context.trace.fail('history', named);
+  context.trace.fail('history', named);
   return named;
 }
 
@@ -120,9 +124,6 @@ async function auditEntries(
   try {
     const { state } = await audit(opened.source, head, options);
     keeper(state(), true);
-  } catch (error) {
-    if (!isLogError(error)) throw error;
-    throw error;
   } finally {
     context.surroundings.progress('');
     await pool?.close();
