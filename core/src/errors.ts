@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   'statement-malformed': 'a statement is not a COSE_Sign1 of the statement profile',
   'statement-bad-signature': 'the author signature of a statement does not verify',
   'fork-proof-malformed': 'a fork proof file is not well formed',
+  'stream-proof-malformed': 'a proof of the stream index is not well formed',
   // verification
   'origin-unknown': 'the trust policy lists no log with this origin',
   'quorum-not-met': 'too few trusted witnesses cosigned the checkpoint',

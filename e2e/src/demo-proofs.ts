@@ -2,9 +2,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { formatBase64, formatHex } from '@writ/core/bytes';
-import { LogError } from '@writ/core/errors';
 import { parseCheckpoint } from '@writ/core/formats/checkpoint';
 import { formatNote, parseNote } from '@writ/core/formats/note';
 import { formatTlogProof, parseTlogProof, type TlogProof } from '@writ/core/formats/tlog-proof';
@@ -13,10 +11,8 @@ import type { Logged, Scene } from './demo-entries.ts';
 import type { Home } from './home.ts';
 import { offlineVerifier, type Verify } from './offline.ts';
 import { firstLine, type Story } from './story.ts';
-import type { LogClient } from './submission.ts';
 
 const PUBLISH_TIMEOUT_MS = 20_000;
-const POLL_MS = 100;
 const REFUSED_PROOF = 1;
 const REFUSED_QUORUM = 3;
 
@@ -32,12 +28,10 @@ export async function exportProofs(scene: Scene, logged: readonly Logged[]): Pro
   const { story, home, log } = scene;
   story.chapter('Three witnesses check that nothing was rewritten, and cosign');
   const last = logged.length - 1;
-  await waitForProof(log, last);
+  await log.waitForProof(last, PUBLISH_TIMEOUT_MS); // so that one checkpoint covers all
   const exported: Exported[] = [];
   for (const entry of logged) {
-    const bytes = await log.readProof(entry.index);
-    if (bytes === undefined)
-      throw new LogError('not-published', `entry ${entry.index} has no proof`);
+    const bytes = await log.waitForProof(entry.index, PUBLISH_TIMEOUT_MS);
     const path = join(home.proofsDir, entry.name);
     await writeFile(`${path}.entry`, entry.statement);
     await writeFile(`${path}.tlog-proof`, bytes);
@@ -53,15 +47,6 @@ export async function exportProofs(scene: Scene, logged: readonly Logged[]): Pro
   );
   story.check(exported.length === logged.length, `${exported.length} entries and proofs exported`);
   return exported;
-}
-
-async function waitForProof(log: LogClient, index: number): Promise<void> {
-  const deadline = performance.now() + PUBLISH_TIMEOUT_MS;
-  while ((await log.readProof(index)) === undefined) {
-    if (performance.now() > deadline)
-      throw new LogError('not-published', `entry ${index} was not published in time`);
-    await sleep(POLL_MS);
-  }
 }
 
 /** Verifies every exported proof, then what is left of one after it was tampered with. */

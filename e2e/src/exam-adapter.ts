@@ -8,6 +8,7 @@
 
 import { createInterface } from 'node:readline';
 import { utf8 } from '@writ/core/bytes';
+import { isLogError } from '@writ/core/errors';
 import { parseJsonBody } from '@writ/core/json';
 import { ENCODING_OPERATIONS } from './exam/encoding.ts';
 import { NOTE_OPERATIONS } from './exam/notes.ts';
@@ -25,7 +26,13 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
 async function answer(line: string): Promise<Answer> {
   const question = new Question(parseJsonBody(utf8(line)));
   const operation = OPERATIONS.get(question.text('op'));
-  return operation === undefined ? { unsupported: true } : await operation(question);
+  if (operation === undefined) return { unsupported: true };
+  try {
+    return await operation(question);
+  } catch (error) {
+    if (isLogError(error)) return { ok: false };
+    throw error;
+  }
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

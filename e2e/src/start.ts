@@ -86,11 +86,11 @@ function welcome(home: Home, instance: Instance, isNew: boolean): string[] {
     `  ${styled('bold', 'Try next')}, in a second terminal:`,
     '',
     ...command(
-      'sign a policy, submit it, wait for the witnesses',
-      `${setting}node ${pathFromHere(SUBMIT)} ${pathFromHere(`${EXAMPLES}${EXAMPLE}.json`)}`,
+      'sign the example policies, submit them, wait for the witnesses',
+      `${setting}node ${pathFromHere(SUBMIT)} ${pathFromHere(EXAMPLES)}/*.json`,
     ),
     ...command(
-      'verify its proof offline and see every hash of the path',
+      'verify the proof of one of them, offline, and see every hash of the path',
       `node ${verify} proof ${proof}.tlog-proof`,
       `--entry ${proof}.entry --policy ${policy} --explain`,
     ),

@@ -1,11 +1,14 @@
 // What an author needs of a log over HTTP: where a stream stands, submitting, fetching proofs.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { formatHex, parseHex } from '@writ/core/bytes';
 import { LogError } from '@writ/core/errors';
 import { HASH_SIZE } from '@writ/core/sha256';
 import { decodePayload } from '@writ/core/statements/kinds';
 import { decodeStatement, type Statement } from '@writ/core/statements/statement';
 import type { Position } from './policies.ts';
+
+const POLL_MS = 100;
 
 /** What the log answers to a batch, for each statement in order. */
 export interface BatchResult {
@@ -35,15 +38,20 @@ export class LogClient {
     return { stream, seq: head.seq + 1, previous: id };
   }
 
-  /** The newest version number of `policy` before `position`; 0 when there is none. */
-  async newestVersion({ previous }: Position, policy: string): Promise<number> {
-    for (let id = previous; id !== null; ) {
+  /** The newest version number before `position` of each policy in `wanted` that the stream has. */
+  async newestVersions(
+    { previous }: Position,
+    wanted: ReadonlySet<string>,
+  ): Promise<Map<string, number>> {
+    const versions = new Map<string, number>();
+    for (let id = previous; id !== null && versions.size < wanted.size; ) {
       const statement = await this.#readStatement(id);
       const payload = decodePayload(statement);
-      if (payload.kind === 'policy-change' && payload.policy === policy) return payload.version;
+      if (payload.kind === 'policy-change' && wanted.has(payload.policy))
+        versions.set(payload.policy, Math.max(payload.version, versions.get(payload.policy) ?? 0));
       id = statement.previous;
     }
-    return 0;
+    return versions;
   }
 
   async #readStatement(id: Uint8Array): Promise<Statement> {
@@ -85,6 +93,18 @@ export class LogClient {
     if (response.status !== 404) return readBytes(response);
     await response.arrayBuffer();
     return undefined;
+  }
+
+  /** As `readProof`, waiting for the witnesses. LogError not-published after `timeoutMs`. */
+  async waitForProof(index: number, timeoutMs: number): Promise<Uint8Array> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const proof = await this.readProof(index);
+      if (proof !== undefined) return proof;
+      if (performance.now() > deadline)
+        throw new LogError('not-published', `entry ${index} is safe, but not witnessed in time`);
+      await sleep(POLL_MS);
+    }
   }
 
   #post(path: string, type: string, body: Uint8Array): Promise<Response> {

@@ -6,7 +6,7 @@ import { parseAuthors } from '@writ/log-server/admission/authors';
 import { createApp } from '@writ/log-server/http/app';
 import type { AppDeps, Profile } from '@writ/log-server/http/deps';
 import { createMetrics, watchLog } from '@writ/log-server/http/metrics';
-import { AUTHORS_TEXT, makeWorld, type World, type WorldOptions } from './world.ts';
+import { AUTHORS_TEXT, addEntries, makeWorld, type World, type WorldOptions } from './world.ts';
 
 export interface AppWorld extends World {
   readonly deps: AppDeps;
@@ -42,11 +42,26 @@ export function post(body: Uint8Array | string, headers: Record<string, string> 
 }
 
 export const COSE: Readonly<Record<string, string>> = { 'content-type': 'application/cose' };
-export const SEQUENCE: Readonly<Record<string, string>> = { 'content-type': 'application/cbor-seq' };
+export const SEQUENCE: Readonly<Record<string, string>> = {
+  'content-type': 'application/cbor-seq',
+};
 
 /** The last part of the `type` of a problem document. */
 export async function problemCode(response: Response): Promise<string> {
   if (response.headers.get('content-type') !== 'application/problem+json') return 'no problem';
   const { type, status }: { type: string; status: number } = JSON.parse(await response.text());
   return status === response.status ? type.replace('urn:writ:error:', '') : `status ${status}`;
+}
+
+/** A log of `published` published and a few more durable entries. */
+export async function logOf(published: number, more = 0): Promise<AppWorld> {
+  const world = appWorld('raw');
+  if (published > 0) await addEntries(world.log, published);
+  await world.publisher.publishNow('start');
+  if (more > 0) await addEntries(world.log, more);
+  return world;
+}
+
+export async function bytesOf(response: Response): Promise<Uint8Array> {
+  return new Uint8Array(await response.arrayBuffer());
 }

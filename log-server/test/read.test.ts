@@ -1,4 +1,4 @@
-// Reads over HTTP: the static resources of C2SP tlog-tiles, proofs, history, health, errors.
+// Reads over HTTP: the static resources of C2SP tlog-tiles, and proofs.
 
 import { gunzipSync } from 'node:zlib';
 import { equalBytes, formatHex, parseBase64, utf8 } from '@writ/core/bytes';
@@ -13,24 +13,11 @@ import { tileNodeSource, tilesOfTree } from '@writ/core/merkle/tile';
 import { treeRoot } from '@writ/core/merkle/tree';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type AppWorld, appWorld, problemCode } from './app-world.ts';
+import { appWorld, bytesOf, logOf, problemCode } from './app-world.ts';
 import { addEntries } from './world.ts';
 
 const reads = suite('reads');
 const IMMUTABLE = 'public, max-age=31536000, immutable';
-
-/** A log of `published` published and a few more durable entries. */
-async function logOf(published: number, more = 0): Promise<AppWorld> {
-  const world = appWorld('raw');
-  if (published > 0) await addEntries(world.log, published);
-  await world.publisher.publishNow('start');
-  if (more > 0) await addEntries(world.log, more);
-  return world;
-}
-
-async function bytesOf(response: Response): Promise<Uint8Array> {
-  return new Uint8Array(await response.arrayBuffer());
-}
 
 reads('every tile and bundle of the published tree is served and gives its root', async () => {
   const size = 600;
@@ -80,7 +67,9 @@ reads('partial widths up to the published size are served, beyond it nothing is'
 
 reads('bundles are compressed for those who ask', async () => {
   const { request } = await logOf(256);
-  const plain = await request('/tile/entries/000', { headers: { 'accept-encoding': 'br, gzip;q=0' } });
+  const plain = await request('/tile/entries/000', {
+    headers: { 'accept-encoding': 'br, gzip;q=0' },
+  });
   assert.is(plain.headers.get('content-encoding'), null);
   assert.is(plain.headers.get('vary'), 'accept-encoding');
   const packed = await request('/tile/entries/000', { headers: { 'accept-encoding': 'br, gzip' } });
@@ -138,13 +127,27 @@ async function hashesOf(response: Response): Promise<Uint8Array[]> {
 
 reads('proofs between published sizes hold', async () => {
   const { request, log } = await logOf(50, 1);
-  for (const [index, size] of [[0, 1], [3, 17], [49, 50]] as const) {
+  for (const [index, size] of [
+    [0, 1],
+    [3, 17],
+    [49, 50],
+  ] as const) {
     const proof = await hashesOf(await request(`/proof/inclusion/${index}/${size}`));
     const leaf = leafHash(log.readEntry(index));
-    const claim = { index: BigInt(index), size: BigInt(size), leafHash: leaf, root: log.rootAt(size) };
+    const claim = {
+      index: BigInt(index),
+      size: BigInt(size),
+      leafHash: leaf,
+      root: log.rootAt(size),
+    };
     assert.ok(checkInclusion({ ...claim, proof }));
   }
-  for (const [oldSize, size] of [[0, 50], [1, 2], [31, 50], [50, 50]] as const) {
+  for (const [oldSize, size] of [
+    [0, 50],
+    [1, 2],
+    [31, 50],
+    [50, 50],
+  ] as const) {
     const proof = await hashesOf(await request(`/proof/consistency/${oldSize}/${size}`));
     const sizes = { oldSize: BigInt(oldSize), size: BigInt(size) };
     const roots = { oldRoot: log.rootAt(oldSize), root: log.rootAt(size) };
@@ -158,7 +161,8 @@ reads('proofs between published sizes hold', async () => {
 
 reads('an entry is found by its leaf hash', async () => {
   const { request } = await logOf(5, 1);
-  const find = (entry: string): Promise<Response> => request(`/leaf/${formatHex(leafHash(utf8(entry)))}`);
+  const find = (entry: string): Promise<Response> =>
+    request(`/leaf/${formatHex(leafHash(utf8(entry)))}`);
   assert.equal(await (await find('entry 4')).json(), { index: 4, published: true });
   assert.equal(await (await find('entry 5')).json(), { index: 5, published: false });
   assert.is(await problemCode(await find('entry 6')), 'entry-absent');
@@ -172,207 +176,6 @@ reads('before the first checkpoint nothing is shown', async () => {
   assert.is((await request('/entries/0')).status, 404);
   assert.is((await request('/readyz')).status, 503);
   assert.is((await request('/livez')).status, 200);
-});
-
-// ---- malformed paths
-
-const PATHS: readonly string[] = [
-  '/tile/0/0',
-  '/tile/0/00',
-  '/tile/0/0000',
-  '/tile/00/000',
-  '/tile/64/000',
-  '/tile/-1/000',
-  '/tile/0/x000/000',
-  '/tile/0/000.p/0',
-  '/tile/0/000.p/256',
-  '/tile/0/000.p/01',
-  '/tile/0/000.p/',
-  '/tile/0/000/',
-  '/tile/entries/0',
-  '/tile/ENTRIES/000',
-  '/tile/0/000.P/1',
-  '/tile/0/٠٠٠',
-  '/tile/0/%30%30%30',
-  '/tile/0/000%00',
-  '/tile/0/000%2ep/1',
-  '/tile/..%2fcheckpoint',
-  '/tile//0/000',
-  '//tile/0/000',
-  '/tile/0/x00a/000',
-  '/tile/0/1e1',
-  '/checkpoint/',
-  '/checkpoint%00',
-  '/Checkpoint',
-  '/entries/',
-  '/entries/00',
-  '/entries/-1',
-  '/entries/1.0',
-  '/entries/0x1',
-  '/entries/१',
-  '/entries/9007199254740993',
-  '/entries/99999999999999999999999',
-  '/entries/0/proofs',
-  '/proof/inclusion/0',
-  '/proof/inclusion/a/1',
-  '/proof/consistency/1/',
-  '/leaf/00',
-  `/leaf/${'A'.repeat(64)}`,
-  `/leaf/${'g'.repeat(64)}`,
-  '/streams/head',
-  '/streams/no-such-family/x/head',
-  '/streams/village/a/b/c/head',
-  '/checkpoints/01',
-  '/checkpoints/x',
-  '/checkpoints/999',
-  '/.env',
-  '/constructor',
-  '/__proto__',
-];
-
-for (const path of PATHS) {
-  reads(`the path ${path} is refused as a problem`, async () => {
-    const { request } = await logOf(10);
-    const response = await request(`http://log.example${path}`);
-    assert.ok(response.status === 400 || response.status === 404, String(response.status));
-    assert.is.not(await problemCode(response), 'no problem');
-  });
-}
-
-reads('a method that a resource does not take is told what it takes', async () => {
-  const { request } = await logOf(1);
-  for (const [method, path, allow] of [
-    ['POST', '/checkpoint', 'GET, HEAD'],
-    ['GET', '/add', 'POST'],
-    ['DELETE', '/tile/0/000.p/1', 'GET, HEAD'],
-    ['PUT', '/entries/0', 'GET, HEAD'],
-    ['OPTIONS', '/streams/audit/one/head', 'GET, HEAD'],
-  ] as const) {
-    const response = await request(path, { method });
-    assert.is(response.status, 405, path);
-    assert.is(response.headers.get('allow'), allow);
-    assert.is(await problemCode(response), 'method-not-allowed');
-  }
-});
-
-reads('a request id is echoed when it is harmless and made when it is not', async () => {
-  const { request } = await logOf(1);
-  const echo = async (id: string): Promise<string> =>
-    (await request('/livez', { headers: { 'x-request-id': id } })).headers.get('x-request-id') ?? '';
-  assert.is(await echo('abc-1.2_3'), 'abc-1.2_3');
-  for (const id of ['', 'a b', 'a\tb', '<script>', 'x'.repeat(65), 'ä'])
-    assert.match(await echo(id), /^[0-9a-f]{16}$/);
-  const response = await request('/nothing', { headers: { 'x-request-id': 'me' } });
-  const problem: Record<string, unknown> = JSON.parse(await response.text());
-  assert.is(problem['instance'], 'me');
-});
-
-reads('a fault of ours is a bare 500 that the log knows more about', async () => {
-  const { request, publisher, env } = await logOf(1);
-  Object.defineProperty(publisher, 'published', {
-    get: () => {
-      throw new Error('secret detail');
-    },
-  });
-  const response = await request('/checkpoint');
-  assert.is(response.status, 500);
-  const body = await response.text();
-  assert.not.match(body, /secret|\.ts|\.js|at /);
-  assert.match(body, /urn:writ:error:internal/);
-  assert.equal(env.said, ['a request failed']);
-});
-
-// ---- history
-
-async function history(world: AppWorld, query: string): Promise<{ numbers: number[]; next: number | null }> {
-  const response = await world.request(`/checkpoints?${query}`);
-  assert.is(response.status, 200, query);
-  const page: { checkpoints: { number: number }[]; next: number | null } = JSON.parse(
-    await response.text(),
-  );
-  const link = response.headers.get('link');
-  assert.is(link === null, page.next === null);
-  if (link !== null) assert.match(link, new RegExp(`^</checkpoints\\?.*from=${page.next}.*>; rel="next"$`));
-  return { numbers: page.checkpoints.map(({ number }) => number), next: page.next };
-}
-
-async function withHistory(rows: number): Promise<AppWorld> {
-  const world = appWorld('raw');
-  for (let i = 0; i < rows; i++) {
-    await addEntries(world.log, 1);
-    await world.publisher.publishNow();
-  }
-  return world;
-}
-
-reads('pages of the history follow each other without gap, also while it grows', async () => {
-  const world = await withHistory(7);
-  assert.equal(await history(world, 'limit=3'), { numbers: [0, 1, 2], next: 3 });
-  await addEntries(world.log, 1);
-  await world.publisher.publishNow();
-  assert.equal(await history(world, 'limit=3&from=3'), { numbers: [3, 4, 5], next: 6 });
-  assert.equal(await history(world, 'limit=3&from=6'), { numbers: [6, 7], next: null });
-  assert.equal(await history(world, 'limit=2&order=desc'), { numbers: [7, 6], next: 5 });
-  assert.equal(await history(world, 'limit=9&order=desc&from=1'), { numbers: [1, 0], next: null });
-  assert.equal(await history(world, 'from=99'), { numbers: [], next: null });
-});
-
-reads('the history is filtered by size, time and key', async () => {
-  const world = await withHistory(6);
-  assert.equal((await history(world, 'minSize=3&maxSize=4')).numbers, [2, 3]);
-  assert.equal((await history(world, 'minSize=100')).numbers, []);
-  assert.equal((await history(world, 'before=1')).numbers, []);
-  assert.equal((await history(world, `after=${Date.now() + 9999}`)).numbers, []);
-  const [row] = await world.log.store.readCheckpoints({ from: 0, to: 1, limit: 1 });
-  assert.is((await history(world, `key=${row?.logKeyIds[0]}`)).numbers.length, 6);
-  assert.equal((await history(world, 'key=00000000')).numbers, []);
-  const note = await world.request('/checkpoints/0');
-  assert.ok(equalBytes(await bytesOf(note), row?.note ?? new Uint8Array(0)));
-  assert.is(note.headers.get('cache-control'), IMMUTABLE);
-});
-
-for (const query of ['limit=0', 'limit=501', 'limit=a', 'order=up', 'from=-1', 'from=1&from=2', 'page=2', 'minSize=1.5', 'after=now']) {
-  reads(`the history refuses ${query}`, async () => {
-    const world = await withHistory(1);
-    assert.is(await problemCode(await world.request(`/checkpoints?${query}`)), 'request-invalid');
-  });
-}
-
-// ---- service
-
-reads('readiness names what is wrong, and turns red first on shutdown', async () => {
-  const { request, deps, env } = await logOf(1);
-  const ready = await request('/readyz?verbose');
-  assert.is(ready.status, 200);
-  assert.match(await ready.text(), /\[\+\] quorum: ok\n/);
-  env.shiftMs = 3_600_000;
-  assert.match(await (await request('/readyz')).text(), /^\[-\] fresh: /);
-  env.shiftMs = 0;
-  deps.lifecycle.isStopping = true;
-  const stopping = await request('/readyz');
-  assert.is(stopping.status, 503);
-  assert.match(await stopping.text(), /^\[-\] running: the server is shutting down\nnot ready\n$/);
-});
-
-reads('metrics count requests by route template, never by path', async () => {
-  const { request } = await logOf(3);
-  await request('/entries/1');
-  await request('/entries/2');
-  await request('/no/such/path');
-  const response = await request('/metrics');
-  assert.match(response.headers.get('content-type') ?? '', /^text\/plain/);
-  const text = await response.text();
-  assert.match(text, 'writ_http_requests_total{route="/entries/{index}",method="GET",status="200"} 2');
-  assert.match(text, 'writ_http_requests_total{route="unknown",method="GET",status="404"} 1');
-  assert.match(text, 'writ_log_size 3');
-  assert.match(text, 'writ_quorum_met 1');
-  assert.not.match(text, '/no/such/path');
-});
-
-reads('the trust policy and the page for people are served', async () => {
-  const { request, policyText } = await logOf(1);
-  assert.is(await (await request('/policy')).text(), policyText);
-  assert.match(await (await request('/')).text(), /transparency log log\.example\/test/);
 });
 
 reads.run();

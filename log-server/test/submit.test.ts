@@ -72,7 +72,12 @@ raw('a body that says it is too large is refused before it is read', async () =>
       controller.enqueue(new Uint8Array(1024));
     },
   });
-  const init: RequestInit = { method: 'POST', body, duplex: 'half', headers: { 'content-length': '65536' } };
+  const init: RequestInit = {
+    method: 'POST',
+    body,
+    duplex: 'half',
+    headers: { 'content-length': '65536' },
+  };
   const response = await request('/add', init);
   assert.is(response.status, 413);
   assert.ok(pulls <= 1, `read ${pulls} chunks`);
@@ -92,7 +97,16 @@ raw('a body without a length is counted while it arrives', async () => {
   assert.ok(pulls < 70, `read ${pulls} chunks`);
 });
 
-for (const query of ['wait=0', 'wait=61', 'wait=x', 'wait=', 'wait=1&wait=2', 'wait=01', 'wait=1e1', 'other=1']) {
+for (const query of [
+  'wait=0',
+  'wait=61',
+  'wait=x',
+  'wait=',
+  'wait=1&wait=2',
+  'wait=01',
+  'wait=1e1',
+  'other=1',
+]) {
   raw(`the query ${query} is refused and nothing is stored`, async () => {
     const { request, log } = appWorld('raw');
     assert.is(await problemCode(await request(`/add?${query}`, post('x'))), 'request-invalid');
@@ -145,7 +159,7 @@ raw('byte strings of every head size come out of a sequence as they went in', ()
 const BAD_BATCHES: Readonly<Record<string, readonly [Uint8Array, string]>> = {
   nothing: [new Uint8Array(0), 'batch-malformed'],
   'an empty string': [Uint8Array.of(0x40), 'entry-empty'],
-  'text': [Uint8Array.of(0x61, 0x61), 'batch-malformed'],
+  text: [Uint8Array.of(0x61, 0x61), 'batch-malformed'],
   'an integer': [Uint8Array.of(0x01), 'batch-malformed'],
   'an indefinite string': [Uint8Array.of(0x5f, 0x41, 0x61, 0xff), 'batch-malformed'],
   'a long head for a short string': [Uint8Array.of(0x58, 0x01, 0x61), 'batch-malformed'],
@@ -157,8 +171,14 @@ const BAD_BATCHES: Readonly<Record<string, readonly [Uint8Array, string]>> = {
   'a second head that is cut off': [Uint8Array.of(0x59, 0x01), 'batch-malformed'],
   'a string that is cut off': [Uint8Array.of(0x43, 0x61, 0x62), 'batch-malformed'],
   'a string over the limit': [Uint8Array.of(0x5a, 0, 1, 0, 0), 'entry-too-large'],
-  'an announced exabyte': [Uint8Array.of(0x5b, 15, 255, 255, 255, 255, 255, 255, 255), 'entry-too-large'],
-  'too many items': [new Uint8Array(2002).map((_, i) => (i % 2 === 0 ? 0x41 : i)), 'batch-too-large'],
+  'an announced exabyte': [
+    Uint8Array.of(0x5b, 15, 255, 255, 255, 255, 255, 255, 255),
+    'entry-too-large',
+  ],
+  'too many items': [
+    new Uint8Array(2002).map((_, i) => (i % 2 === 0 ? 0x41 : i)),
+    'batch-too-large',
+  ],
 };
 
 for (const [name, [body, code]] of Object.entries(BAD_BATCHES)) {
@@ -201,7 +221,12 @@ signed('a statement of a known author is sequenced under its leaf hash', async (
   const [statement = new Uint8Array(0)] = chain(1);
   const response = await send(world, statement);
   assert.is(response.status, 200);
-  const expected = { index: 0, id: formatHex(leafHash(statement)), duplicate: false, status: 'sequenced' };
+  const expected = {
+    index: 0,
+    id: formatHex(leafHash(statement)),
+    duplicate: false,
+    status: 'sequenced',
+  };
   assert.equal(await response.json(), expected);
   assert.equal(await (await send(world, statement)).json(), { ...expected, duplicate: true });
   assert.ok(equalBytes(world.log.readEntry(0), statement), 'bytes in are bytes logged');
@@ -220,30 +245,34 @@ signed('a statement must continue the head of its stream', async () => {
   const beside = await send(world, noteStatement(1, leafHash(first), { text: 'another' }));
   assert.is(beside.status, 409);
   const problem: Record<string, unknown> = JSON.parse(await beside.text());
-  assert.is(problem['seq'], 1);
+  assert.is(problem['expectedSeq'], 2);
+  assert.is(problem['headId'], formatHex(leafHash(second)));
   const head = await world.request('/streams/audit/one/head');
   const expected = { stream: 'audit/one', seq: 1, id: formatHex(leafHash(second)), index: 1 };
   assert.equal(await head.json(), expected);
 });
 
-signed('unknown authors, foreign streams and bad signatures are refused with their own codes', async () => {
-  const world = appWorld('statements');
-  const stranger = new Ed25519Signer(seed(99));
-  const cases: readonly (readonly [Uint8Array, number, string])[] = [
-    [noteStatement(0, null, { signer: stranger }), 403, 'author-unknown'],
-    [new Uint8Array(0), 400, 'entry-empty'],
-    [utf8('hello'), 400, 'statement-malformed'],
-  ];
-  for (const [statement, status, code] of cases) {
-    const response = await send(world, statement);
-    assert.is(response.status, status, code);
-    assert.is(await problemCode(response), code);
-  }
-  const statement = noteStatement(0, null);
-  statement[statement.length - 1] = (statement.at(-1) ?? 0) ^ 1;
-  assert.is(await problemCode(await send(world, statement)), 'statement-bad-signature');
-  assert.is(world.log.head.size, 0);
-});
+signed(
+  'unknown authors, foreign streams and bad signatures are refused with their own codes',
+  async () => {
+    const world = appWorld('statements');
+    const stranger = new Ed25519Signer(seed(99));
+    const cases: readonly (readonly [Uint8Array, number, string])[] = [
+      [noteStatement(0, null, { signer: stranger }), 403, 'author-unknown'],
+      [new Uint8Array(0), 400, 'entry-empty'],
+      [utf8('hello'), 400, 'statement-malformed'],
+    ];
+    for (const [statement, status, code] of cases) {
+      const response = await send(world, statement);
+      assert.is(response.status, status, code);
+      assert.is(await problemCode(response), code);
+    }
+    const statement = noteStatement(0, null);
+    statement[statement.length - 1] = (statement.at(-1) ?? 0) ^ 1;
+    assert.is(await problemCode(await send(world, statement)), 'statement-bad-signature');
+    assert.is(world.log.head.size, 0);
+  },
+);
 
 signed('no statement with a flipped bit is accepted', async () => {
   const world = appWorld('statements');
@@ -277,8 +306,14 @@ signed('a batch takes each statement on its own, and a stream in its order', asy
 signed('a batch that is no sequence of statements is refused', async () => {
   const world = appWorld('statements');
   const cut = noteStatement(0, null).slice(0, -1);
-  assert.is(await problemCode(await world.request('/add-batch', post(cut, SEQUENCE))), 'cbor-malformed');
-  assert.is(await problemCode(await world.request('/add-batch', post('', SEQUENCE))), 'batch-malformed');
+  assert.is(
+    await problemCode(await world.request('/add-batch', post(cut, SEQUENCE))),
+    'cbor-malformed',
+  );
+  assert.is(
+    await problemCode(await world.request('/add-batch', post('', SEQUENCE))),
+    'batch-malformed',
+  );
 });
 
 for (const type of [undefined, 'text/plain', 'application/json', 'application/cose-x']) {

@@ -70,7 +70,9 @@ export interface World {
 /** A log and its publisher, not started. */
 export function makeWorld(options: WorldOptions = {}): World {
   const { witnesses = [], quorum = 'quorum none\n' } = options;
-  const lines = witnesses.map(({ name, key, url }) => `witness ${name} ${formatVkey(key)} ${url}\n`);
+  const lines = witnesses.map(
+    ({ name, key, url }) => `witness ${name} ${formatVkey(key)} ${url}\n`,
+  );
   const policyText = `log ${formatVkey(LOG_KEY)}\n${lines.join('')}${quorum}`;
   const env = testEnv();
   const log = new Log(options.store ?? openMemoryStore(), options.limits, () =>
@@ -116,7 +118,9 @@ export interface FakeWitness {
   readonly url: string;
   readonly requests: FakeRequest[];
   /** Replaces the honest answer. */
-  script: ((request: FakeRequest, honest: FakeAnswer) => Promise<FakeAnswer | undefined>) | undefined;
+  script:
+    | ((request: FakeRequest, honest: FakeAnswer) => Promise<FakeAnswer | undefined>)
+    | undefined;
   /** What it believes to have cosigned last. */
   size: bigint;
   close(): Promise<void>;

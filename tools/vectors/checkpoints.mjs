@@ -101,6 +101,7 @@ function* invalidCheckpoints() {
   yield refused('crlf', 'Lines end in CR LF.', TEXT.replaceAll('\n', '\r\n'), 'origin', 1);
   yield refused('origin-empty', 'The origin is empty.', `\n1000\n${ROOT_LINE}\n`, 'origin', 1);
   yield refused('extension-empty', 'An empty extension line.', `${TEXT}a\n\nb\n`, 'extension', 5);
+  yield refused('extension-control', 'A control character.', `${TEXT}a\tb\n`, 'extension', 4);
   yield refused('blank-line-trailing', 'An empty line at the end.', `${TEXT}\n`, 'extension', 4);
 }
 

@@ -77,6 +77,7 @@ class LevelHeads implements Heads {
       try {
         await this.#write(group);
       } catch (error) {
+        this.#isSuspect = true;
         for (const swap of group) swap.reject(failed('the state cannot be written', error));
       }
     }
@@ -92,17 +93,10 @@ class LevelHeads implements Heads {
       if (isAdmitted) staged.set(id, next);
       return isAdmitted;
     });
-    const puts = [...staged].map(([key, head]) => ({ key, value: encodeHead(head) }));
-    try {
-      // A crash before the batch is on disk loses cosignatures that nobody has seen.
-      await this.#db.batch(
-        puts.map((put) => ({ type: 'put', ...put })),
-        { sync: true },
-      );
-    } catch (error) {
-      this.#isSuspect = true;
-      throw error;
-    }
+    const type = 'put' as const;
+    const puts = [...staged].map(([key, head]) => ({ type, key, value: encodeHead(head) }));
+    // A crash before the batch is on disk loses cosignatures that nobody has seen.
+    await this.#db.batch(puts, { sync: true });
     for (const head of staged.values()) this.#remember(head);
     for (const [i, swap] of group.entries()) swap.resolve(verdicts[i] === true);
   }
@@ -146,7 +140,7 @@ function openingError(path: string, error: unknown): LogError {
     return new LogError('storage-locked', `another process uses ${path}; stop it first`, {}, error);
   if (!reason.includes('create_if_missing'))
     return new LogError('storage-failed', `cannot open ${path}: ${reason}`, {}, error);
-  const advice = 'bring it back, or make a new witness with new keys';
   const danger = 'a witness that forgot what it cosigned can be led to sign a fork';
-  return new LogError('config-invalid', `there is no state in ${path}; ${advice}: ${danger}`);
+  const advice = `bring it back, or make a new witness with new keys: ${danger}`;
+  return new LogError('config-invalid', `there is no state in ${path}; ${advice}`);
 }

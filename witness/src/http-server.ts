@@ -44,11 +44,6 @@ const STATUS: Partial<Readonly<Record<ErrorCode, number>>> = {
   'storage-corrupt': 503,
 };
 
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
 type Handler = (request: IncomingMessage) => Promise<string>;
 
 /** A server that is not listening yet. */
@@ -65,7 +60,7 @@ export function createWitnessServer(witness: Witness, env: Env): Server {
   const server = createServer(LIMITS, async (request, response) => {
     const startedMs = performance.now();
     const { status, body, headers } = await route(request).then(
-      (text): Answer => ({ status: 200, body: text, headers: {} }),
+      (text) => ({ status: 200, body: text, headers: {} }),
       (error: unknown) => errorAnswer(error, env),
     );
     if (request.url === '/add-checkpoint')
@@ -87,7 +82,16 @@ function createRouter(witness: Witness, metrics: () => Promise<string>): Handler
     '/readyz': () => witness.checkReady().then(() => 'ok\n'),
     '/metrics': metrics,
   };
-  const submit = createSubmit(witness);
+  let inFlight = 0;
+  const submit: Handler = async (request) => {
+    if (inFlight >= MAX_IN_FLIGHT) throw new LogError('overloaded', 'too many requests at once');
+    inFlight++;
+    try {
+      return await witness.addCheckpoint(await readBody(request));
+    } finally {
+      inFlight--;
+    }
+  };
   return async (request) => {
     const [path = ''] = (request.url ?? '').split('?', 1);
     const isRead = request.method === 'GET' || request.method === 'HEAD';
@@ -101,19 +105,6 @@ function createRouter(witness: Witness, metrics: () => Promise<string>): Handler
     const note = await witness.latest(origin ?? '');
     if (note === undefined) throw new LogError('not-found', 'no checkpoint of it was cosigned');
     return new TextDecoder().decode(note);
-  };
-}
-
-function createSubmit(witness: Witness): Handler {
-  let inFlight = 0;
-  return async (request) => {
-    if (inFlight >= MAX_IN_FLIGHT) throw new LogError('overloaded', 'too many requests at once');
-    inFlight++;
-    try {
-      return await witness.addCheckpoint(await readBody(request));
-    } finally {
-      inFlight--;
-    }
   };
 }
 
@@ -147,16 +138,20 @@ function notAllowed(allow: string): LogError {
 }
 
 /** What the operator must look at is logged; clients never see a cause. */
-function errorAnswer(error: unknown, env: Env): Answer {
+function errorAnswer(error: unknown, env: Env) {
   const status = error instanceof LogError ? (STATUS[error.code] ?? 500) : 500;
   if (status >= 500) env.log.error({ err: error }, 'a request failed');
   if (!(error instanceof LogError) || status === 500)
     return { status, body: 'internal error\n', headers: {} };
-  const { code, detail, message } = error;
-  if (code === 'witness-conflict')
-    return { status, body: `${detail['size']}\n`, headers: { 'content-type': SIZE_CONTENT_TYPE } };
-  const extra = code === 'method-not-allowed' ? { allow: String(detail['allow']) } : {};
+  if (error.code === 'witness-conflict')
+    return {
+      status,
+      body: `${error.detail['size']}\n`,
+      headers: { 'content-type': SIZE_CONTENT_TYPE },
+    };
+  const { allow } = error.detail;
   // Clocks and disks are looked after by people: not worth asking every second.
-  const headers = status === 503 ? { 'retry-after': '60' } : extra;
-  return { status, body: `${message}\n`, headers };
+  const headers =
+    status === 503 ? { 'retry-after': '60' } : { ...(allow && { allow: `${allow}` }) };
+  return { status, body: `${error.message}\n`, headers };
 }

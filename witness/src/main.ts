@@ -14,36 +14,27 @@ import { startWitness } from './server.ts';
 
 const HELP = `writ-witness: a transparency log witness (https://c2sp.org/tlog-witness)
 
-  writ-witness init  --name NAME --dir DIR [--type TYPE]
+  writ-witness init --name NAME --dir DIR [--type ed25519-cosignature|ml-dsa-44|both]
       Makes new keys and an empty state in DIR and prints the verifier keys.
-      TYPE is ed25519-cosignature (default), ml-dsa-44 or both.
-  writ-witness key   --dir DIR
+  writ-witness key --dir DIR
       Prints the verifier keys.
   writ-witness serve --dir DIR --logs FILE [--port 7380] [--host 127.0.0.1]
-      Cosigns the logs in FILE: lines "log <vkey>", or a C2SP trust policy.
-      SIGHUP reads FILE again; SIGINT and SIGTERM stop.
-
-  --help, --version
+      Cosigns the logs in FILE: lines "log <vkey>", or a C2SP trust policy. SIGHUP reads it again.
+  writ-witness --help, --version
 `;
-const text = (value?: string) => ({ type: 'string', ...(value && { default: value }) }) as const;
-const OPTIONS = {
-  name: text(),
-  dir: text(),
-  type: text('ed25519-cosignature'),
-  logs: text(),
-  port: text('7380'),
-  host: text('127.0.0.1'),
-  help: { type: 'boolean' },
-  version: { type: 'boolean' },
-} as const;
+const STRINGS = ['name', 'dir', 'type', 'logs', 'port', 'host'];
+const FLAGS = ['help', 'version'];
+const OPTIONS = Object.fromEntries([
+  ...STRINGS.map((name) => [name, { type: 'string' }] as const),
+  ...FLAGS.map((name) => [name, { type: 'boolean' }] as const),
+]);
 /** How long a stop waits for clients. */
 const DRAIN_MS = 5_000;
 /** Option values by name; strings stay strings. */
-type Values = Readonly<Record<string, string | boolean | undefined>>;
+type Values = Readonly<Record<string, unknown>>;
 
 async function run(args: string[]): Promise<void> {
-  const { values, positionals } = parseCommand(args);
-  const [command, ...rest] = positionals;
+  const [values, command, ...rest] = parseCommand(args);
   if (values['help'] === true) return print([HELP.trimEnd()]);
   if (values['version'] === true) return print([await version()]);
   if (rest.length > 0) throw usage(`unexpected argument ${rest[0]}`);
@@ -54,9 +45,10 @@ async function run(args: string[]): Promise<void> {
   throw usage(command === undefined ? 'no command given' : `unknown command ${command}`);
 }
 
-function parseCommand(args: string[]): { values: Values; positionals: string[] } {
+function parseCommand(args: string[]): [Values, ...string[]] {
   try {
-    return parseArgs({ args, options: OPTIONS, allowPositionals: true });
+    const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
+    return [values, ...positionals];
   } catch (error) {
     throw usage(error instanceof Error ? error.message : String(error));
   }
@@ -65,7 +57,9 @@ function parseCommand(args: string[]): { values: Values; positionals: string[] }
 async function init(values: Values): Promise<string[]> {
   const name = required(values, 'name');
   if (!isKeyName(name)) throw usage('--name has no white space and no plus, and at most 255 bytes');
-  const types = new Map(Object.entries(KEY_CHOICES)).get(required(values, 'type'));
+  const types = new Map(Object.entries(KEY_CHOICES)).get(
+    required(values, 'type', 'ed25519-cosignature'),
+  );
   if (types === undefined) throw usage(`--type is one of ${Object.keys(KEY_CHOICES).join(', ')}`);
   return createWitnessFolder(required(values, 'dir'), name, types, (n) => randomBytes(n).slice());
 }
@@ -73,14 +67,14 @@ async function init(values: Values): Promise<string[]> {
 async function serve(values: Values): Promise<void> {
   const dir = required(values, 'dir');
   const listPath = required(values, 'logs');
-  const port = parseSafeDecimal(required(values, 'port'));
+  const port = parseSafeDecimal(required(values, 'port', '7380'));
   if (port === undefined || port > 65_535) throw usage('--port is a number from 0 to 65535');
   const keys = await loadKeyFiles(dir);
   const logs = await readLogList(listPath);
   const { pino } = await import('pino'); // the other commands start faster without it
   const log = pino();
   const env = { nowMs: () => Date.now(), log };
-  const [storePath, host] = [join(dir, 'heads'), required(values, 'host')];
+  const [storePath, host] = [join(dir, 'heads'), required(values, 'host', '127.0.0.1')];
   const witness = await startWitness({
     keys,
     logs,
@@ -107,9 +101,7 @@ async function serve(values: Values): Promise<void> {
 }
 
 async function readLogList(path: string): Promise<VerifierKey[]> {
-  const bytes = await readFile(path).catch((error: unknown) => {
-    throw new LogError('config-invalid', `cannot read the list of logs ${path}`, {}, error);
-  });
+  const bytes = await readFile(path);
   try {
     return parseLogList(bytes);
   } catch (error) {
@@ -118,12 +110,11 @@ async function readLogList(path: string): Promise<VerifierKey[]> {
 }
 
 async function version(): Promise<string> {
-  const manifest = await readFile(new URL('../package.json', import.meta.url), 'utf8');
-  return String(JSON.parse(manifest).version);
+  return JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')).version;
 }
 
-function required(values: Values, name: string): string {
-  const value = values[name];
+function required(values: Values, name: string, byDefault?: string): string {
+  const value = values[name] ?? byDefault;
   if (typeof value !== 'string' || value === '') throw usage(`--${name} is missing`);
   return value;
 }

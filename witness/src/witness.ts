@@ -7,7 +7,13 @@ import { type AddCheckpoint, parseAddCheckpoint } from '@writ/core/formats/add-c
 import { type Checkpoint, parseCheckpoint } from '@writ/core/formats/checkpoint';
 import { openNote, signText } from '@writ/core/formats/cosignature';
 import { formatVkey, KEY_TYPES, type SignerKey, type VerifierKey } from '@writ/core/formats/key';
-import { formatNote, formatSignatureLine, type Note, parseNote } from '@writ/core/formats/note';
+import {
+  formatNote,
+  formatSignatureLine,
+  type Note,
+  type NoteSignature,
+  parseNote,
+} from '@writ/core/formats/note';
 import { checkConsistency } from '@writ/core/merkle/consistency';
 import { emptyRoot } from '@writ/core/merkle/hash';
 import { type Head, type Heads, originHash } from './heads.ts';
@@ -68,6 +74,15 @@ export function createWitness({ signers, logs, heads, env }: WitnessOptions): Wi
   const inTurn = createTurns();
   let known = groupByOrigin(logs);
 
+  /** The same text again in the same second: answered from the record, so that replays cost no write. */
+  function repeated(text: string, head: Head | undefined, seconds: bigint): string | undefined {
+    if (head?.timestampSeconds !== seconds) return undefined;
+    const recorded = parseNote(head.note);
+    const own = linesOf(recorded, signers);
+    if (recorded.text !== text || own.length !== signers.length) return undefined;
+    return own.map(formatSignatureLine).join('');
+  }
+
   /** Compares, signs and stores; runs alone for its log. */
   async function update(submission: Submission): Promise<string> {
     const { log, tree, note, oldSize } = submission;
@@ -75,8 +90,8 @@ export function createWitness({ signers, logs, heads, env }: WitnessOptions): Wi
     if (oldSize !== (head?.size ?? 0n)) throw conflict(head);
     requireConsistency(submission, head, env);
     const timestampSeconds = nextSeconds();
-    const repeated = repeatedAnswer(note.text, head, timestampSeconds, signers);
-    if (repeated !== undefined) return repeated;
+    const known = repeated(note.text, head, timestampSeconds);
+    if (known !== undefined) return known;
     const cosignatures = signers.map((signer) => signText(signer, note.text, timestampSeconds));
     const whole = { text: note.text, signatures: [...note.signatures, ...cosignatures] };
     const next = { ...tree, note: formatNote(whole), timestampSeconds };
@@ -131,20 +146,22 @@ function openSubmission(body: Uint8Array, logs: ReadonlyMap<string, Log>): Submi
   const tree = parseCheckpoint(received.text);
   const log = logs.get(tree.origin);
   if (log === undefined) throw new LogError('origin-unknown', 'this witness does not know the log');
-  const verified = openNote(knownLinesOnce(received, log.keys), log.keys);
+  // Each line once: a hundred copies of one good line would cost a hundred verifications.
+  const lines = new Map(
+    linesOf(received, log.keys).map((line) => [formatSignatureLine(line), line]),
+  );
+  const verified = openNote({ text: received.text, signatures: [...lines.values()] }, log.keys);
   const note = { text: received.text, signatures: verified.map(({ signature }) => signature) };
   if (request.oldSize > tree.size)
     throw new LogError('request-malformed', 'line 1: the old size is above the checkpoint size');
   return { ...request, log, tree, note };
 }
 
-/** Without this, a hundred copies of one good line cost a hundred verifications. */
-function knownLinesOnce({ text, signatures }: Note, keys: readonly VerifierKey[]): Note {
-  const known = signatures.filter((line) =>
+/** The lines that name one of `keys`; nothing is verified. */
+function linesOf(note: Note, keys: readonly (SignerKey | VerifierKey)[]): NoteSignature[] {
+  return note.signatures.filter((line) =>
     keys.some(({ name, id }) => name === line.name && id === line.id),
   );
-  const lines = new Map(known.map((line) => [formatSignatureLine(line), line]));
-  return { text, signatures: [...lines.values()] };
 }
 
 /** RFC 6962 consistency with the head on record; the empty tree stands for no head. */
@@ -161,22 +178,6 @@ function requireConsistency(submission: Submission, head: Head | undefined, env:
   }
   env.log.warn(evidence, 'a signed checkpoint came without a valid consistency proof');
   throw new LogError('consistency-failed', 'the consistency proof does not verify');
-}
-
-/** The same text again in the same second: answered from the record, so that replays cost no write. */
-function repeatedAnswer(
-  text: string,
-  head: Head | undefined,
-  timestampSeconds: bigint,
-  signers: readonly SignerKey[],
-): string | undefined {
-  if (head?.timestampSeconds !== timestampSeconds) return undefined;
-  const recorded = parseNote(head.note);
-  const own = recorded.signatures.filter((line) =>
-    signers.some(({ name, id }) => name === line.name && id === line.id),
-  );
-  if (recorded.text !== text || own.length !== signers.length) return undefined;
-  return own.map(formatSignatureLine).join('');
 }
 
 function conflict(head: Head | undefined): LogError {

@@ -30,8 +30,9 @@ export function parseCheckpoint(text: string): Checkpoint {
     throw malformed('the tree size is not a canonical decimal below 2^63', 'size', 2);
   const root = parseBase64(rootText);
   if (!isHash(root)) throw malformed('the root is not canonical base64 of 32 bytes', 'root', 3);
-  const empty = extensions.indexOf('');
-  if (empty >= 0) throw malformed('an extension line is empty', 'extension', 4 + empty);
+  const bad = extensions.findIndex((line) => line === '' || controlCharacterAt(line) >= 0);
+  if (bad >= 0)
+    throw malformed('an extension line is empty or not valid text', 'extension', 4 + bad);
   return { origin, size, root, extensions };
 }
 

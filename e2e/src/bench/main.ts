@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { audit } from './audit.ts';
 import { engine } from './engine.ts';
 import { batch, ingest, publish, read32, statements } from './ingest.ts';
+import { proof } from './proof.ts';
 import type { Benchmark, Result } from './result.ts';
 import { coldStart, memory } from './start.ts';
 import { witness } from './witness.ts';
@@ -21,6 +22,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   publish,
   read32,
   witness,
+  proof,
   audit,
   coldStart,
   memory,

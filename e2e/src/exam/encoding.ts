@@ -3,9 +3,7 @@
 import { formatHex } from '@writ/core/bytes';
 import { decodeCbor } from '@writ/core/cbor/decode';
 import { encodeCbor } from '@writ/core/cbor/encode';
-import type { CborValue } from '@writ/core/cbor/value';
 import { verifyEd25519 } from '@writ/core/ed25519';
-import { isLogError } from '@writ/core/errors';
 import { parseJsonBody } from '@writ/core/json';
 import { Mldsa44Signer, verifyMldsa44 } from '@writ/core/mldsa44';
 import { typedCbor } from '../vectors/typed-cbor.ts';
@@ -31,12 +29,6 @@ export const ENCODING_OPERATIONS: ReadonlyMap<string, Operation> = new Map([
 ]);
 
 function readCbor(question: Question): Answer {
-  let value: CborValue;
-  try {
-    value = decodeCbor(question.hex('hex'));
-  } catch (error) {
-    if (isLogError(error)) return { ok: false };
-    throw error;
-  }
+  const value = decodeCbor(question.hex('hex'));
   return { ok: true, value: typedCbor(value), reencoded: formatHex(encodeCbor(value)) };
 }

@@ -8,16 +8,9 @@ import { LogError } from '@writ/core/errors';
 export type Answer = Readonly<Record<string, unknown>>;
 export type Operation = (question: Question) => Answer | Promise<Answer>;
 
-/** `{"ok": true}` unless `run` answers false or throws LogError. */
+/** Answers `{"ok": …}`: false when `run` says so. A LogError of any operation is `{"ok": false}` anyway. */
 export function verdict(run: (question: Question) => unknown): Operation {
-  return (question) => {
-    try {
-      return { ok: run(question) !== false };
-    } catch (error) {
-      if (error instanceof LogError) return { ok: false };
-      throw error;
-    }
-  };
+  return (question) => ({ ok: run(question) !== false });
 }
 
 export class Question {
@@ -66,6 +59,8 @@ export class Question {
 
 function requireText(value: unknown, name: string): string {
   if (typeof value !== 'string') throw new TypeError(`${name} must be text`);
+  // JSON can spell half a character, which no bytes can.
+  if (!value.isWellFormed()) throw new LogError('request-invalid', `${name} is not valid Unicode`);
   return value;
 }
 

@@ -97,7 +97,7 @@ class ExampleTree {
     const first = Number(path.index) * TILE_WIDTH;
     const level = path.level === 'entries' ? 0 : path.level;
     if (hashesAtLevel(level, treeSize) < BigInt(first + path.width)) {
-      throw new RangeError('the tree has no such tile');
+      throw new LogError('not-found', 'the tree has no such tile');
     }
     if (path.level === 'entries') return this.#bundle(Number(path.index), path.width);
     this.#grow(Number(treeSize));

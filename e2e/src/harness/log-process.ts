@@ -70,9 +70,9 @@ export function launchLog({ dir }: LogSetup, options: ServeOptions): LogProcess 
   return { url: `http://127.0.0.1:${port}`, child };
 }
 
-/** Resolves when the log takes entries. Throws with its output when it ends first. */
+/** Resolves when the log takes entries: it says where it listens then. Throws with its output when it ends first. */
 export function waitUntilReady({ url, child }: LogProcess, timeoutMs?: number): Promise<void> {
-  return child.waitUntil(() => isAnswering(`${url}/livez`), timeoutMs);
+  return child.waitUntil(() => child.output.includes(`serves ${url}`), timeoutMs);
 }
 
 /** Starts the log and waits until it takes entries. */
@@ -80,14 +80,4 @@ export async function startLog(setup: LogSetup, options: ServeOptions): Promise<
   const log = launchLog(setup, options);
   await waitUntilReady(log);
   return log;
-}
-
-async function isAnswering(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(2000) });
-    await response.arrayBuffer();
-    return response.ok;
-  } catch {
-    return false; // refused: it does not listen yet
-  }
 }

@@ -8,7 +8,7 @@ import { formatHex, utf8 } from '@writ/core/bytes';
 import { parseAddCheckpoint } from '@writ/core/formats/add-checkpoint';
 import { parseCheckpoint } from '@writ/core/formats/checkpoint';
 import { openNote } from '@writ/core/formats/cosignature';
-import { parseVkey, type VerifierKey } from '@writ/core/formats/key';
+import { formatVkey, parseVkey, type VerifierKey } from '@writ/core/formats/key';
 import { parseNote, parseSignatureLines } from '@writ/core/formats/note';
 import { sha256 } from '@writ/core/sha256';
 import type { Child } from './child.ts';
@@ -83,21 +83,16 @@ export class World {
   static async create(scratch: string, dice: Dice, intervalMs: number): Promise<World> {
     const setup = await createLog(join(scratch, 'log'), ORIGIN);
     const witnesses: Witness[] = [];
-    const lines = [`log ${setup.vkey}`];
-    for (const name of WITNESSES) {
-      const witnessSetup = await createWitness(join(scratch, name), `kill.example/${name}`);
-      const process = await startWitnessProcess(witnessSetup, [setup.vkey]);
-      const recorder = await CosignRecorder.start();
-      recorder.target = process.url;
-      const [vkey = ''] = witnessSetup.vkeys;
-      witnesses.push({ setup: witnessSetup, key: parseVkey(vkey), recorder, process, size: 0n });
-      lines.push(`witness ${name} ${vkey} ${recorder.url}`);
+    try {
+      for (const name of WITNESSES) witnesses.push(await startWitness(scratch, name, setup.vkey));
+      const policy = join(scratch, 'trust.policy');
+      await writeFile(policy, policyText(setup.vkey, witnesses));
+      const port = await freePort();
+      return new World(dice, setup, { port, policy, profile: 'raw', intervalMs }, witnesses);
+    } catch (error) {
+      await closeWitnesses(witnesses);
+      throw error;
     }
-    lines.push(`group either 1 ${WITNESSES.join(' ')}`, 'quorum either', '');
-    const policy = join(scratch, 'trust.policy');
-    await writeFile(policy, lines.join('\n'));
-    const port = await freePort();
-    return new World(dice, setup, { port, policy, profile: 'raw', intervalMs }, witnesses);
   }
 
   /** Requests for cosignatures that were seen. */
@@ -117,11 +112,20 @@ export class World {
     await this.#kill(child);
   }
 
-  /** Load and readers for `waitMs`, then kill -9; a witness is killed before that when a time is given. */
-  async killUnderLoad(lanes: number, waitMs: number, witnessAfterMs?: number): Promise<void> {
+  /**
+   * Load and readers until `acknowledgements` have come in and for `waitMs` more, then kill -9; a witness is
+   * killed in that time when one is given.
+   */
+  async killUnderLoad(
+    { lanes, acknowledgements }: { readonly lanes: number; readonly acknowledgements: number },
+    waitMs: number,
+    witnessAfterMs?: number,
+  ): Promise<void> {
     const { url, child } = this.#running();
     const reading = { isOn: true };
+    const goal = this.load.acknowledged.size + acknowledgements;
     this.load.start(url, lanes);
+    await child.waitUntil(() => this.load.acknowledged.size >= goal, undefined, 1);
     const poller = this.#poll(url, reading);
     const witness = witnessAfterMs === undefined ? undefined : this.#killWitness(witnessAfterMs);
     await sleep(waitMs);
@@ -165,10 +169,7 @@ export class World {
 
   async close(): Promise<void> {
     await this.#log?.child.kill();
-    for (const { process, recorder } of this.#witnesses) {
-      await process.child.kill();
-      await recorder.close();
-    }
+    await closeWitnesses(this.#witnesses);
   }
 
   async #kill(child: Child): Promise<void> {
@@ -240,4 +241,28 @@ export class World {
       openNote({ text: note.text, signatures }, [key]);
     }
   }
+}
+
+async function startWitness(scratch: string, name: string, logVkey: string): Promise<Witness> {
+  const setup = await createWitness(join(scratch, name), `kill.example/${name}`);
+  const process = await startWitnessProcess(setup, [logVkey]);
+  const recorder = await CosignRecorder.start();
+  recorder.target = process.url;
+  const [vkey = ''] = setup.vkeys;
+  return { setup, key: parseVkey(vkey), recorder, process, size: 0n };
+}
+
+async function closeWitnesses(witnesses: readonly Witness[]): Promise<void> {
+  for (const { process, recorder } of witnesses) {
+    await process.child.kill();
+    await recorder.close();
+  }
+}
+
+function policyText(logVkey: string, witnesses: readonly Witness[]): string {
+  const lines = witnesses.map(
+    ({ key, recorder }, i) => `witness w${i + 1} ${formatVkey(key)} ${recorder.url}`,
+  );
+  const names = witnesses.map((_, i) => `w${i + 1}`).join(' ');
+  return [`log ${logVkey}`, ...lines, `group either 1 ${names}`, 'quorum either', ''].join('\n');
 }

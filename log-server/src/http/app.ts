@@ -20,7 +20,15 @@ import {
   readStreamHead,
   readTile,
 } from './read.ts';
-import { type Handler, jsonReply, type Reply, readQuery, strictPath, textReply } from './reply.ts';
+import {
+  type AppEnv,
+  type Handler,
+  jsonReply,
+  type Reply,
+  readQuery,
+  strictPath,
+  textReply,
+} from './reply.ts';
 import { type Operation, ROUTES, type Route } from './routes.ts';
 import { addBatch, addEntry } from './submit.ts';
 
@@ -28,14 +36,17 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 const REQUEST_ID_BYTES = 8;
 
 /** Builds the application. A route without a handler does not compile. */
-export function createApp(deps: AppDeps): Hono {
-  const app = new Hono({ getPath: strictPath });
+export function createApp(deps: AppDeps): Hono<AppEnv> {
+  const app = new Hono<AppEnv>({ getPath: strictPath });
   const handlers = bindHandlers(deps);
+  const freshId = requestIds(deps);
   for (const [operation, handler] of Object.entries(handlers)) {
     const route = isOperation(operation) ? ROUTES[operation] : bug(`no route ${operation}`);
-    app.on(route.method.toUpperCase(), route.pattern, (c) => serve(deps, route, handler, c));
+    app.on(route.method.toUpperCase(), route.pattern, (c) =>
+      serve(deps, route, handler, c, requestIdOf(c, freshId)),
+    );
   }
-  app.notFound((c) => serveUnrouted(deps, c));
+  app.notFound((c) => serveUnrouted(deps, c, requestIdOf(c, freshId)));
   return app;
 }
 
@@ -73,9 +84,14 @@ async function readMetrics({ metrics }: AppDeps): Promise<Reply> {
   return textReply(body, { 'content-type': metrics.registry.contentType });
 }
 
-async function serve(deps: AppDeps, route: Route, handler: Handler, c: Context): Promise<Response> {
+async function serve(
+  deps: AppDeps,
+  route: Route,
+  handler: Handler,
+  c: Context<AppEnv>,
+  requestId: string,
+): Promise<Response> {
   const started = performance.now();
-  const requestId = requestIdOf(deps, c);
   let reply: Reply;
   try {
     const query = readQuery(c, route);
@@ -93,8 +109,7 @@ async function serve(deps: AppDeps, route: Route, handler: Handler, c: Context):
   return toResponse(reply, requestId, route);
 }
 
-function serveUnrouted(deps: AppDeps, c: Context): Response {
-  const requestId = requestIdOf(deps, c);
+function serveUnrouted(deps: AppDeps, c: Context<AppEnv>, requestId: string): Response {
   const reply = problemReply(deps, unroutedError(c), requestId);
   deps.metrics.request(
     'unknown',
@@ -115,8 +130,8 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set([
 ]);
 
 /** 405 with the methods that would do when the path belongs to a route, 404 otherwise. */
-function unroutedError(c: Context): LogError {
-  const path = strictPath(c.req.raw);
+function unroutedError(c: Context<AppEnv>): LogError {
+  const { path } = c.req;
   const routes = Object.values(ROUTES).filter((route) => pathPattern(route).test(path));
   if (routes.length === 0) return new LogError('not-found', 'no resource has this path');
   const allow = routes.map(({ method }) => (method === 'get' ? 'GET, HEAD' : 'POST')).join(', ');
@@ -128,11 +143,20 @@ function pathPattern({ path, pattern }: Route): RegExp {
   return new RegExp(`^${path.replace(/\{[a-z]+\}/g, tail)}$`);
 }
 
+/** Makes request ids: random for the process, counted within it, since randomness for each costs more. */
+function requestIds({ env }: AppDeps): () => string {
+  const prefix = formatHex(env.random(REQUEST_ID_BYTES));
+  let count = 0;
+  return () => {
+    count++;
+    return `${prefix}-${count}`;
+  };
+}
+
 /** The client's id when it is harmless, a fresh one otherwise. */
-function requestIdOf({ env }: AppDeps, c: Context): string {
+function requestIdOf(c: Context<AppEnv>, freshId: () => string): string {
   const sent = c.req.header('x-request-id');
-  if (sent !== undefined && REQUEST_ID.test(sent)) return sent;
-  return formatHex(env.random(REQUEST_ID_BYTES));
+  return sent !== undefined && REQUEST_ID.test(sent) ? sent : freshId();
 }
 
 function problemReply({ env }: AppDeps, error: unknown, requestId: string): Reply {

@@ -6,6 +6,7 @@ import { concatBytes, parseSafeDecimal } from '@writ/core/bytes';
 import { LogError } from '@writ/core/errors';
 import type { Context } from 'hono';
 import { invalidRequest } from './errors.ts';
+import type { AppEnv } from './reply.ts';
 
 /** Bytes of all bodies that are being read at a time. */
 const MAX_BYTES_IN_FLIGHT: number = 256 * 1024 * 1024;
@@ -18,7 +19,7 @@ export class BodyReader {
    * The whole body, plain bytes that nobody else holds. LogError body-too-large, overloaded, request-invalid,
    * or request-timeout when the client breaks off.
    */
-  async read(c: Context, limit: number): Promise<Uint8Array> {
+  async read(c: Context<AppEnv>, limit: number): Promise<Uint8Array> {
     const declared = declaredLength(c);
     if (declared !== undefined && declared > limit) throw tooLarge(limit);
     const reserved = declared ?? limit;
@@ -26,7 +27,8 @@ export class BodyReader {
       throw new LogError('overloaded', 'too many bodies are being read: try again later');
     this.#inFlight += reserved;
     try {
-      const incoming = incomingOf(c);
+      // Node's own request is much cheaper than the web stream around it; undefined without a socket.
+      const incoming = c.env?.incoming;
       return incoming === undefined
         ? await readStream(c.req.raw.body, limit)
         : await readIncoming(incoming, limit);
@@ -36,18 +38,12 @@ export class BodyReader {
   }
 }
 
-function declaredLength(c: Context): number | undefined {
+function declaredLength(c: Context<AppEnv>): number | undefined {
   const header = c.req.header('content-length');
   if (header === undefined) return undefined;
   const length = parseSafeDecimal(header);
   if (length === undefined) throw invalidRequest('content-length', 'expected a decimal');
   return length;
-}
-
-/** Node's own request object, much cheaper than the web stream around it; undefined in tests without a socket. */
-function incomingOf(c: Context): IncomingMessage | undefined {
-  const bindings: { readonly incoming?: IncomingMessage } | undefined = c.env;
-  return bindings?.incoming;
 }
 
 function readIncoming(incoming: IncomingMessage, limit: number): Promise<Uint8Array> {
@@ -64,7 +60,10 @@ function readIncoming(incoming: IncomingMessage, limit: number): Promise<Uint8Ar
     });
     incoming.on('end', () => resolve(join(chunks)));
     incoming.on('error', (error) => reject(brokenOff(error)));
-    incoming.on('close', () => reject(brokenOff()));
+    incoming.on('close', () => {
+      // Also comes after the end, where a second error would cost a stack trace for each request.
+      if (!incoming.complete) reject(brokenOff());
+    });
   });
 }
 

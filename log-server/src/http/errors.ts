@@ -22,6 +22,7 @@ export const ERROR_STATUS: Readonly<Record<ErrorCode, number>> = {
   'statement-malformed': 400,
   'statement-bad-signature': 403,
   'fork-proof-malformed': 400,
+  'stream-proof-malformed': 400,
   'origin-unknown': 404,
   'quorum-not-met': 503,
   'inclusion-failed': 422,

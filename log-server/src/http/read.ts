@@ -12,7 +12,7 @@ import { parseStreamId } from '@writ/core/statements/stream-id';
 import type { CheckpointRecord } from '../storage/port.ts';
 import type { AppDeps } from './deps.ts';
 import { invalidRequest } from './errors.ts';
-import { type Call, jsonReply, pathNumber, type Reply, strictPath, textReply } from './reply.ts';
+import { type Call, jsonReply, pathNumber, type Reply, textReply } from './reply.ts';
 import { BYTES } from './routes.ts';
 
 /** Bytes under these names never change. */
@@ -37,7 +37,7 @@ function matches(header: string | undefined, etag: string): boolean {
 
 /** `GET /tile/...`. LogError tile-path-malformed, or not-found for what no published checkpoint covers. */
 export async function readTile({ log, publisher }: AppDeps, { c }: Call): Promise<Reply> {
-  const { level, index, width } = parseTilePath(strictPath(c.req.raw).slice(1));
+  const { level, index, width } = parseTilePath(c.req.path.slice(1));
   const published = BigInt(publisher.published?.size ?? 0);
   const hashLevel = level === 'entries' ? 0 : level;
   const isCovered =

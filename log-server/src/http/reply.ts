@@ -1,10 +1,16 @@
 // What handlers see of a request and give back: plain values, so that one place builds responses and the
 // router's lightweight Response is never left.
 
+import type { IncomingMessage } from 'node:http';
 import { parseSafeDecimal } from '@writ/core/bytes';
 import type { Context } from 'hono';
 import { invalidRequest } from './errors.ts';
 import { JSON_TYPE, type Route, TEXT } from './routes.ts';
+
+/** What the app gets beside the Request: Node's own one, unless it is called without a socket. */
+export interface AppEnv {
+  Bindings: { readonly incoming?: IncomingMessage };
+}
 
 /** An answer before it becomes a Response. */
 export interface Reply {
@@ -15,7 +21,7 @@ export interface Reply {
 
 /** One request, with its parameters parsed as strictly as the route table says. */
 export interface Call {
-  readonly c: Context;
+  readonly c: Context<AppEnv>;
   readonly query: ReadonlyMap<string, string>;
   readonly requestId: string;
 }
@@ -24,17 +30,31 @@ export type Handler = (call: Call) => Reply | Promise<Reply>;
 
 const NO_QUERY: ReadonlyMap<string, string> = new Map();
 
-/** The path as it was sent, without a second spelling: an escape or an empty segment matches no route. */
-export function strictPath(request: Request): string {
-  const { url } = request;
-  const start = url.indexOf('/', url.indexOf('://') + 3);
+/**
+ * The path as it was sent, without a second spelling: an escape or an empty segment matches no route. Node's own
+ * request is asked first, since the web Request has resolved dots, escaped dots and backslashes already.
+ */
+export function strictPath(
+  request: Request,
+  options?: { readonly env?: AppEnv['Bindings'] },
+): string {
+  const sent = options?.env?.incoming?.url;
+  const path =
+    sent?.startsWith('/') === true ? pathOf(sent, 0) : pathOf(request.url, originEnd(request.url));
+  return /^[A-Za-z0-9._~/-]+$/.test(path) && !/\/\/|\/\.\.?(?:\/|$)/.test(path) ? path : '/~';
+}
+
+function originEnd(url: string): number {
+  return url.indexOf('/', url.indexOf('://') + 3);
+}
+
+function pathOf(url: string, start: number): string {
   const query = url.indexOf('?', start);
-  const path = query < 0 ? url.slice(start) : url.slice(start, query);
-  return /^[A-Za-z0-9._~/-]+$/.test(path) && !path.includes('//') ? path : '/~';
+  return query < 0 ? url.slice(start) : url.slice(start, query);
 }
 
 /** The query parameters of a route. LogError request-invalid for unknown, repeated and malformed ones. */
-export function readQuery(c: Context, route: Route): ReadonlyMap<string, string> {
+export function readQuery(c: Context<AppEnv>, route: Route): ReadonlyMap<string, string> {
   const { url } = c.req;
   const at = url.indexOf('?');
   if (at < 0 || route.ignoresQuery === true) return NO_QUERY;
@@ -64,7 +84,7 @@ export function queryNumber(
 }
 
 /** A decimal part of the path. LogError request-invalid. */
-export function pathNumber(c: Context, name: string): number {
+export function pathNumber(c: Context<AppEnv>, name: string): number {
   const number = parseSafeDecimal(c.req.param(name) ?? '');
   if (number === undefined) throw invalidRequest(name, 'expected a decimal without leading zeros');
   return number;

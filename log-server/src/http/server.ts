@@ -2,7 +2,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
+import { getRequestListener, RequestError } from '@hono/node-server';
 import { parseSafeDecimal } from '@writ/core/bytes';
 import { LogError } from '@writ/core/errors';
 import type { Hono } from 'hono';
@@ -10,6 +10,7 @@ import type { Env } from '../env.ts';
 import { MAX_BATCH_BODY } from './batch.ts';
 import { problemHeaders, problemOf } from './errors.ts';
 import type { HotPath } from './hot.ts';
+import type { AppEnv } from './reply.ts';
 
 /** Limits of the server; times in milliseconds. */
 export interface ServerLimits {
@@ -34,7 +35,7 @@ const TIMEOUT_LOOK_MS = 1000;
 
 /** A server that does not listen yet. */
 export function createLogServer(
-  app: Hono,
+  app: Hono<AppEnv>,
   hot: HotPath = () => false,
   limits: ServerLimits = DEFAULT_SERVER_LIMITS,
 ): Server {
@@ -67,11 +68,15 @@ export function createLogServer(
   return server;
 }
 
-/** A request line or host that makes no URL. */
-function answerUnreadable(): Response {
-  const problem = new LogError('request-invalid', 'host or path make no URL', { field: 'host' });
-  const body = JSON.stringify(problemOf(problem));
-  return new Response(body, { status: 400, headers: problemHeaders(problem) });
+/** A request line or host that makes no URL; anything else that comes here is our fault. */
+function answerUnreadable(error: unknown): Response {
+  const isRequest = error instanceof RequestError;
+  const problem = isRequest
+    ? new LogError('request-invalid', 'host or path make no URL', { field: 'host' })
+    : error;
+  const document = problemOf(problem);
+  const { status } = document;
+  return new Response(JSON.stringify(document), { status, headers: problemHeaders(problem) });
 }
 
 /** What never became a request: too slow, headers too large, not HTTP. */

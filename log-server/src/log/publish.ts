@@ -64,6 +64,7 @@ export class Publisher {
   readonly #waiters: Waiters;
   readonly #stopping = new AbortController();
   #idle: AbortController | undefined;
+  /** On the monotonic clock. */
   #lastAttemptMs = Number.NEGATIVE_INFINITY;
   #loop: Promise<void> = Promise.resolve();
   #tail: Promise<unknown> = Promise.resolve();
@@ -143,13 +144,13 @@ export class Publisher {
       interval,
       Math.min(interval * 2 ** Math.min(this.failures, 10), LONGEST_RETRY_MS),
     );
-    return this.#lastAttemptMs + pause - this.#env.nowMs();
+    return this.#lastAttemptMs + pause - performance.now();
   }
 
   #due(): CheckpointCause | undefined {
     const { published } = this;
     if (published === undefined || this.#log.head.size > published.size) return 'growth';
-    const age = this.#env.nowMs() - published.publishedAtMs;
+    const age = Math.abs(this.#env.nowMs() - published.publishedAtMs); // the clock may have gone back
     const isStale = age >= (this.options.refreshIntervalMs ?? DEFAULT_REFRESH_MS);
     return isStale || !published.quorumMet || this.failures > 0 ? 'refresh' : undefined;
   }
@@ -162,7 +163,7 @@ export class Publisher {
 
   async #attempt(cause: CheckpointCause): Promise<CheckpointRecord | undefined> {
     if (this.#log.stoppedBecause !== undefined) return undefined;
-    this.#lastAttemptMs = this.#env.nowMs();
+    this.#lastAttemptMs = performance.now();
     try {
       return await this.#publish(cause);
     } catch (error) {
@@ -179,7 +180,7 @@ export class Publisher {
     const started = performance.now();
     const { origin, signers } = this.options;
     const nowSeconds = BigInt(Math.floor(this.#env.nowMs() / 1000));
-    const signed = await signHead(this.#log, origin, signers, nowSeconds);
+    const signed = await signHead(this.#log, origin, signers, this.keys, nowSeconds);
     const round = await this.#cosign(signed);
     this.failures = round.quorumMet ? 0 : this.failures + 1;
     if (!round.quorumMet && (this.options.quorumRule === 'require' || this.#isOldNews(signed))) {

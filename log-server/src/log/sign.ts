@@ -5,7 +5,7 @@ import { equalBytes, formatBase64 } from '@writ/core/bytes';
 import { LogError } from '@writ/core/errors';
 import { type Checkpoint, formatCheckpoint, parseCheckpoint } from '@writ/core/formats/checkpoint';
 import { checkSignature, openNote, signText, timestampOf } from '@writ/core/formats/cosignature';
-import { type SignerKey, verifierOf } from '@writ/core/formats/key';
+import type { SignerKey, VerifierKey } from '@writ/core/formats/key';
 import { formatNote, type NoteSignature, parseNote, verifyNote } from '@writ/core/formats/note';
 import type { LogStore, TreeHead } from '../storage/port.ts';
 
@@ -34,13 +34,14 @@ export interface SignedHead {
 }
 
 /**
- * Signs the present head and keeps the note in the store. LogError checkpoint-rolled-back, fork-detected or
+ * Signs the present head with `signers`, whose public halves are `keys`, and keeps the note in the store. LogError checkpoint-rolled-back, fork-detected or
  * hash-mismatch when the store does not continue what was signed before: the log must stop, the key was not used.
  */
 export async function signHead(
   log: TreeSource,
   origin: string,
   signers: readonly SignerKey[],
+  keys: readonly VerifierKey[],
   nowSeconds: bigint,
 ): Promise<SignedHead> {
   const { size, root } = log.head;
@@ -51,7 +52,6 @@ export async function signHead(
       expected: formatBase64(root),
     });
   }
-  const keys = signers.map(verifierOf);
   const before = previous === undefined ? [] : verifyNote(previous, keys, checkSignature);
   const timestamps = [nowSeconds, ...before.map(timestampOf)];
   const timestamp = timestamps.reduce((a, b) => (a > b ? a : b)); // never back, whatever the clock does

@@ -52,6 +52,7 @@ export class WitnessClient {
   failures = 0;
   lastError: string | undefined;
   lastCosignedAtMs: number | undefined;
+  /** On the monotonic clock. */
   #pauseUntilMs = 0;
   readonly #latest = new Map<string, bigint>();
   readonly #env: Env;
@@ -65,7 +66,7 @@ export class WitnessClient {
 
   /** True while the witness is left alone after failures. */
   get isPausing(): boolean {
-    return this.#env.nowMs() < this.#pauseUntilMs;
+    return performance.now() < this.#pauseUntilMs;
   }
 
   /**
@@ -92,7 +93,7 @@ export class WitnessClient {
     this.lastError = error instanceof Error ? error.message : 'unknown';
     // One lost round is common; only a row of them makes a witness dead.
     const pause = this.failures < 3 ? 0 : FIRST_PAUSE_MS * 2 ** Math.min(this.failures - 3, 10);
-    this.#pauseUntilMs = this.#env.nowMs() + Math.min(pause, LONGEST_PAUSE_MS);
+    this.#pauseUntilMs = performance.now() + Math.min(pause, LONGEST_PAUSE_MS);
   }
 
   async #negotiate(request: CosignRequest, signal: AbortSignal): Promise<Cosignature[]> {

@@ -41,6 +41,7 @@ export const ERROR_EXIT: Readonly<Record<ErrorCode, ExitCode>> = {
   'statement-malformed': 8,
   'statement-bad-signature': 1,
   'fork-proof-malformed': 8,
+  'stream-proof-malformed': 8,
   'origin-unknown': 7,
   'quorum-not-met': 3,
   'inclusion-failed': 1,

@@ -13,6 +13,8 @@ type NamedNote = { readonly name: string; readonly note: Uint8Array };
 /** A log that can be asked for its resources. */
 export interface OpenLog {
   readonly source: TileSource;
+  /** The same log past the caches on the way; undefined for a folder. */
+  readonly fresh: TileSource | undefined;
   /** The folder, when it is one. */
   readonly folder: string | undefined;
   /** The newest checkpoint, not verified. LogError not-found. */
@@ -26,14 +28,21 @@ export function openLog(where: string, context: Context): OpenLog {
   if (isUrl(where)) {
     requireOnline(where, context);
     const source = webSource(where, context.surroundings);
+    const fresh = webSource(where, context.surroundings, true);
     const history = (): AsyncIterable<NamedNote> => webHistory(where, context.surroundings);
-    return { source, folder: undefined, checkpoint: () => newest(source, where), history };
+    return { source, fresh, folder: undefined, checkpoint: () => newest(source, where), history };
   }
   if (!isFolder(where))
     throw new LogError('usage', `${where} is neither a URL nor a folder of a log`);
   const source = folderSource(where);
   const history = (): Iterable<NamedNote> => folderHistory(where);
-  return { source, folder: where, checkpoint: () => newest(source, where), history };
+  return {
+    source,
+    fresh: undefined,
+    folder: where,
+    checkpoint: () => newest(source, where),
+    history,
+  };
 }
 
 /** The checkpoint in a file, on standard input, or the newest one of the log at a URL or in a folder. */

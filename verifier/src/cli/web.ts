@@ -17,10 +17,14 @@ const PAGE_LIMIT = 500;
 /** A log that signs every second fills fewer pages in a year. */
 const MAX_PAGES = 100_000;
 
-/** A TileSource over the log at `base`, its prefix with or without a final slash. */
-export function webSource(base: string, surroundings: Surroundings): TileSource {
+/**
+ * A TileSource over the log at `base`, its prefix with or without a final slash. `fresh` asks caches on the way to
+ * look again, for a second try after something did not verify.
+ */
+export function webSource(base: string, surroundings: Surroundings, fresh = false): TileSource {
   const prefix = base.endsWith('/') ? base : `${base}/`;
-  return { read: (path) => get(`${prefix}${path}`, MAX_BUNDLE_SIZE, surroundings) };
+  const headers = fresh ? { 'cache-control': 'no-cache' } : {};
+  return { read: (path) => get(`${prefix}${path}`, MAX_BUNDLE_SIZE, surroundings, headers) };
 }
 
 /** The checkpoints that a log lists at `checkpoints`; none when it keeps no such history. */
@@ -66,10 +70,11 @@ async function get(
   url: string,
   limit: number,
   surroundings: Surroundings,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<Uint8Array | undefined> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await getOnce(url, limit, surroundings);
+      return await getOnce(url, limit, surroundings, headers);
     } catch (error) {
       const final = error instanceof LogError && error.code !== 'network-failed';
       if (final || attempt === ATTEMPTS) throw error;
@@ -82,10 +87,11 @@ async function getOnce(
   url: string,
   limit: number,
   { fetch, timeout }: Surroundings,
+  headers: Readonly<Record<string, string>>,
 ): Promise<Uint8Array | undefined> {
   let status: number;
   try {
-    const response = await fetch(url, { redirect: 'error', signal: timeout(TIMEOUT_MS) });
+    const response = await fetch(url, { headers, redirect: 'error', signal: timeout(TIMEOUT_MS) });
     if (response.ok) return await readBody(response, limit, url);
     await response.body?.cancel();
     status = response.status;

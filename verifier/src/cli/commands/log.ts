@@ -1,6 +1,6 @@
 // writ-verify log: the whole log again, entry by entry.
 
-import { LogError } from '@writ/core/errors';
+import { isLogError, LogError } from '@writ/core/errors';
 import type { TrustPolicy } from '@writ/core/formats/tlog-policy';
 import { type AuditOptions, audit } from '../../audit.ts';
 import { auditSegment, SEGMENT_ENTRIES } from '../../audit-segment.ts';
@@ -111,8 +111,7 @@ async function auditEntries(
     resumeFrom: saved?.state,
     concurrency: pool === undefined ? 1 : 2 * jobs,
     auditSegment: (segment, size) =>
-      pool?.auditSegment(segment, size) ??
-      auditSegment(opened.source, segment, size, opened.folder === undefined ? WEB_READ_AHEAD : 1),
+      pool?.auditSegment(segment, size) ?? auditHere(opened, segment, size),
     onProgress: (progress) => {
       const percent = head.size === 0n ? 100n : (progress.entries * 100n) / head.size;
       context.surroundings.progress(
@@ -127,6 +126,21 @@ async function auditEntries(
   } finally {
     context.surroundings.progress('');
     await pool?.close();
+  }
+}
+
+/** A cache may hold what the log never served, so what does not verify is asked for once more. */
+async function auditHere(
+  { source, fresh }: OpenLog,
+  segment: bigint,
+  size: bigint,
+): Promise<Uint8Array[]> {
+  if (fresh === undefined) return await auditSegment(source, segment, size);
+  try {
+    return await auditSegment(source, segment, size, WEB_READ_AHEAD);
+  } catch (error) {
+    if (!isLogError(error, 'hash-mismatch') && !isLogError(error, 'bundle-malformed')) throw error;
+    return await auditSegment(fresh, segment, size, WEB_READ_AHEAD);
   }
 }
 

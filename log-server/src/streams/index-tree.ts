@@ -1,0 +1,209 @@
+// The stream index of the log, in memory (spec/stream-index.md): the heads of all streams as a copy-on-write tree
+// whose recent versions stay provable.
+//
+// A commit copies the nodes on the paths of its streams and hashes each copy once, deepest level first. What it
+// replaces is freed when the last version that uses it leaves the window. The tree is derived: after a failed
+// write to the store, throw it away and load it again.
+
+import { bug } from '@writ/core/errors';
+import { HASH_SIZE } from '@writ/core/sha256';
+import type { IndexProof, IndexProofEnd } from '@writ/core/streams/index-proof';
+import { emptyIndexRoot, KEY_BITS, streamKey } from '@writ/core/streams/stream-index';
+import type { StreamHead } from '../storage/port.ts';
+import { HeadBatch } from './head-batch.ts';
+import { type Created, IndexHasher } from './index-hasher.ts';
+import { EMPTY, IndexNodes, isLeaf, type Ref } from './index-nodes.ts';
+
+/** Versions that stay provable unless the caller says otherwise. */
+export const DEFAULT_VERSIONS = 64;
+
+export interface IndexTreeOptions {
+  /** How many versions stay provable, the newest included; at least 1. */
+  readonly versions?: number;
+  /** For tests of keys with long common prefixes. */
+  readonly keyOf?: (stream: string) => Uint8Array;
+}
+
+/** A proof, and for a stream that is there its position in that version. */
+export interface ProvenStream {
+  readonly proof: IndexProof;
+  /** Sequence number and leaf index; the statement id is the leaf hash at that index. */
+  readonly head?: { readonly seq: number; readonly index: number };
+}
+
+interface Version {
+  readonly ref: Ref;
+  readonly root: Uint8Array;
+  /** What the next version replaced. */
+  retired: Uint32Array;
+}
+
+export class IndexTree {
+  readonly #nodes = new IndexNodes();
+  readonly #hasher = new IndexHasher(this.#nodes);
+  readonly #keyOf: (stream: string) => Uint8Array;
+  readonly #window: number;
+  /** The provable versions, oldest first. */
+  readonly #versions: Version[] = [
+    { ref: EMPTY, root: emptyIndexRoot(), retired: new Uint32Array(0) },
+  ];
+  #version = 0;
+  #streams = 0;
+
+  constructor(options: IndexTreeOptions = {}) {
+    const { versions = DEFAULT_VERSIONS, keyOf = streamKey } = options;
+    if (!Number.isSafeInteger(versions) || versions < 1)
+      throw new RangeError('at least one version must stay provable');
+    this.#window = versions;
+    this.#keyOf = keyOf;
+  }
+
+  /** Number of the newest version. The empty tree is version 0, each load or commit makes the next. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** The oldest version that can still be proved. */
+  get oldestVersion(): number {
+    return this.#version - this.#versions.length + 1;
+  }
+
+  /** Streams in the newest version. */
+  get size(): number {
+    return this.#streams;
+  }
+
+  /** Rows in use, of all versions together. */
+  get nodeCount(): number {
+    return this.#nodes.count;
+  }
+
+  /** Builds the first version from all heads, each stream once. Throws RangeError on a tree that is not empty. */
+  load(heads: Iterable<readonly [stream: string, head: StreamHead]>): Uint8Array {
+    if (this.#version !== 0) throw new RangeError('only an empty tree can be loaded');
+    return this.#apply(new HeadBatch(heads, this.#keyOf));
+  }
+
+  /** Makes the version in which these streams have these heads; answers its root. */
+  commit(batch: ReadonlyMap<string, StreamHead>): Uint8Array {
+    return this.#apply(new HeadBatch(batch, this.#keyOf));
+  }
+
+  /** Root of a version in the window; RangeError for any other. */
+  root(version: number = this.#version): Uint8Array {
+    return this.#at(version).root.slice();
+  }
+
+  /** Proves the head of `stream` in a version, or that there is none. RangeError outside the window. */
+  prove(stream: string, version: number = this.#version): ProvenStream {
+    const key = this.#keyOf(stream);
+    const nodes = this.#nodes;
+    const siblings: (Uint8Array | undefined)[] = [];
+    let { ref } = this.#at(version);
+    while (ref !== EMPTY && !isLeaf(ref)) {
+      const side = bitOf(key, 0, siblings.length);
+      siblings.push(this.#hasher.hashOf(nodes.child(ref, 1 - side)));
+      ref = nodes.child(ref, side);
+    }
+    siblings.reverse();
+    if (ref !== EMPTY && nodes.hasKey(ref, key, 0)) {
+      return { proof: { end: { kind: 'present' }, siblings }, head: nodes.position(ref) };
+    }
+    const end: IndexProofEnd =
+      ref === EMPTY ? { kind: 'empty' } : { kind: 'other', ...nodes.leaf(ref) };
+    return { proof: { end, siblings } };
+  }
+
+  #at(version: number): Version {
+    const at = this.#versions[version - this.oldestVersion];
+    if (at !== undefined) return at;
+    throw new RangeError(
+      `version ${version} is not provable: ${this.oldestVersion} to ${this.#version} are`,
+    );
+  }
+
+  #apply(batch: HeadBatch): Uint8Array {
+    const newest = this.#versions.at(-1) ?? bug('the tree has no version');
+    const update = new Update(this.#nodes, batch);
+    const ref = update.run(newest.ref);
+    this.#hasher.hashCreated(update.created);
+    const root = this.#hasher.hashOf(ref) ?? emptyIndexRoot();
+    newest.retired = Uint32Array.from(update.retired);
+    this.#versions.push({ ref, root, retired: new Uint32Array(0) });
+    this.#version++;
+    this.#streams += update.added;
+    if (this.#versions.length > this.#window) {
+      for (const gone of this.#versions.shift()?.retired ?? []) this.#nodes.release(gone);
+    }
+    return root.slice();
+  }
+}
+
+/** One pass of a batch over the tree: makes the nodes of the new version, without hashes. */
+class Update {
+  readonly #nodes: IndexNodes;
+  readonly #batch: HeadBatch;
+  /** Inner nodes made at each depth. */
+  readonly created: Created = [];
+  readonly retired: Ref[] = [];
+  added = 0;
+
+  constructor(nodes: IndexNodes, batch: HeadBatch) {
+    this.#nodes = nodes;
+    this.#batch = batch;
+  }
+
+  run(root: Ref): Ref {
+    return this.#update(root, 0, 0, this.#batch.count);
+  }
+
+  /** The subtree `ref` at `depth` with the items [from, to) of the batch, which all belong into it. */
+  #update(ref: Ref, depth: number, from: number, to: number): Ref {
+    if (from === to) return ref;
+    if (to - from === 1) {
+      const item = this.#batch.item(from);
+      if (ref === EMPTY) {
+        this.added++;
+        return this.#leaf(item);
+      }
+      if (isLeaf(ref) && this.#nodes.hasKey(ref, this.#batch.keys, item * HASH_SIZE))
+        return this.#replaceLeaf(ref, item);
+    }
+    if (depth === KEY_BITS) throw new RangeError('a stream appears twice');
+    const middle = this.#batch.split(from, to, depth);
+    const left = this.#childBefore(ref, depth, 0);
+    const right = this.#childBefore(ref, depth, 1);
+    const newLeft = this.#update(left, depth + 1, from, middle);
+    const newRight = this.#update(right, depth + 1, middle, to);
+    if (ref !== EMPTY && !isLeaf(ref)) {
+      if (newLeft === left && newRight === right) return ref;
+      this.retired.push(ref);
+    }
+    const node = this.#nodes.addInner(newLeft, newRight);
+    this.created[depth] ??= [];
+    this.created[depth].push(node);
+    return node;
+  }
+
+  /** What was on `side` below `ref`; a leaf that has to make room goes down on its own side. */
+  #childBefore(ref: Ref, depth: number, side: 0 | 1): Ref {
+    if (ref === EMPTY) return EMPTY;
+    if (!isLeaf(ref)) return this.#nodes.child(ref, side);
+    return this.#nodes.keyBit(ref, depth) === side ? ref : EMPTY;
+  }
+
+  #leaf(item: number): Ref {
+    const { keys, valueHashes } = this.#batch;
+    return this.#nodes.addLeaf(keys, valueHashes, item * HASH_SIZE, this.#batch.position(item));
+  }
+
+  #replaceLeaf(ref: Ref, item: number): Ref {
+    if (this.#nodes.hasValue(ref, this.#batch.valueHashes, item * HASH_SIZE)) return ref;
+    this.retired.push(ref);
+    return this.#leaf(item);
+  }
+}
+
+function bitOf(key: Uint8Array, offset: number, depth: number): 0 | 1 {
+  return ((key[offset + (depth >>> 3)] ?? 0) & (0x80 >>> (depth & 7))) === 0 ? 0 : 1;
+}
