@@ -46,6 +46,7 @@ export const ERROR_CODES = {
   'author-unknown': 'the authors file lists no such key',
   'author-not-permitted': 'the author may not write to this stream',
   'stream-conflict': 'the statement does not continue the head of its stream',
+  'statement-refused': 'a rule of the stream refuses the statement',
   // service
   'request-invalid': 'a request has a parameter, header or body that the route does not accept',
   'media-type-unsupported': 'the route does not accept this content type',
@@ -54,6 +55,7 @@ export const ERROR_CODES = {
   'not-published': 'the log has not published a checkpoint that covers this yet',
   'request-timeout': 'the request took too long to arrive',
   overloaded: 'the log takes no more work for the moment',
+  'log-held': 'the log takes no entries until its witnesses have confirmed its state',
   'log-stopped': 'the log accepts no entries until an operator has looked at it',
   'head-conflict': 'another writer moved the head of the log',
   'witness-conflict': 'the old size is not the size that the witness cosigned last',

@@ -1,5 +1,5 @@
 // ML-DSA-44 (FIPS 204, pure, empty context unless given): the post-quantum signature of C2SP
-// tlog-cosignature type 0x06. Native on Node 24 and later, noble elsewhere; the same vectors run through both.
+// tlog-cosignature type 0x06. One implementation everywhere, so there is one verdict.
 
 import { ml_dsa44 } from '@noble/post-quantum/ml-dsa.js';
 import { assertBytes } from './bytes.ts';

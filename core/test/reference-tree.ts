@@ -1,4 +1,4 @@
-// The Merkle tree as RFC 6962 §2.1 defines it, word for word and slow, with node:crypto.
+// The Merkle tree as RFC 6962 §2.1 defines it, word for word, with node:crypto.
 
 import { createHash } from 'node:crypto';
 
@@ -24,12 +24,22 @@ function split(size: number): number {
   return k;
 }
 
-/** MTH(D[n]) from leaf hashes. */
+// Roots that were computed before, by first leaf and length: all lists are stretches of one list of `leaves`.
+const known = new WeakMap<Uint8Array, Map<number, Uint8Array>>();
+
+/** MTH(D[n]) from a stretch of `leaves`. */
 export function rootOf(hashes: readonly Uint8Array[]): Uint8Array {
-  if (hashes.length === 0) return digest();
-  if (hashes.length === 1) return (hashes[0] ?? digest()).slice();
+  const [first] = hashes;
+  if (first === undefined) return digest();
+  if (hashes.length === 1) return first.slice();
+  const roots = known.get(first) ?? new Map<number, Uint8Array>();
+  known.set(first, roots);
   const k = split(hashes.length);
-  return digest(Uint8Array.of(1), rootOf(hashes.slice(0, k)), rootOf(hashes.slice(k)));
+  const root =
+    roots.get(hashes.length) ??
+    digest(Uint8Array.of(1), rootOf(hashes.slice(0, k)), rootOf(hashes.slice(k)));
+  roots.set(hashes.length, root);
+  return root.slice();
 }
 
 /** PATH(m, D[n]), §2.1.1. */

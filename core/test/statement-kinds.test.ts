@@ -4,12 +4,8 @@ import { CborMap, type CborValue } from '@writ/core/cbor/value';
 import { Ed25519Signer } from '@writ/core/ed25519';
 import { LogError } from '@writ/core/errors';
 import { formatCanonicalJson } from '@writ/core/statements/jcs';
-import {
-  decodePayload,
-  encodePayload,
-  MAX_NOTE_SIZE,
-  type Payload,
-} from '@writ/core/statements/kinds';
+import { decodePayload, encodePayload, type Payload } from '@writ/core/statements/kinds';
+import { MAX_NOTE_SIZE } from '@writ/core/statements/kinds/log';
 import {
   decodeStatement,
   type StatementFields,

@@ -38,17 +38,20 @@ interface Run {
 if (isAvailable('system calls fail under the log', { strace })) {
   for (const fault of ['fdatasync:error=EIO', 'pwrite64:error=EIO', 'pwrite64:error=ENOSPC']) {
     test(`${fault} at each of the first ${TURNS} calls loses nothing that was acknowledged`, async () => {
-      let struck = 0;
-      for (let turn = 1; turn <= TURNS; turn++) {
-        const run = await runWithFault(`${fault}:when=${turn}`);
-        const { load, failedAtStart, refused, acceptedAfterRefusal } = run;
-        if (failedAtStart || refused > 0) struck++;
-        assert.equal(load.violations, [], `call ${turn}`);
-        // Nobody knows what the disk holds after a failed fsync: only a new start may look.
-        if (fault.startsWith('fdatasync'))
-          assert.is(acceptedAfterRefusal, 0, `call ${turn} failed and the log went on`);
-      }
-      assert.ok(struck > 0, 'the fault was felt');
+      const runs: Run[] = [];
+      for (let turn = 1; turn <= TURNS; turn++)
+        runs.push(await runWithFault(`${fault}:when=${turn}`));
+      const refusing = runs.filter(({ refused }) => refused > 0);
+      const accepted = runs.map(({ acceptedAfterRefusal }) => acceptedAfterRefusal);
+      process.stdout.write(
+        `${fault}: ${runs.filter(({ failedAtStart }) => failedAtStart).length} runs failed at the start, ` +
+          `${refusing.length} refused entries, then accepted ${accepted.join(' ')}\n`,
+      );
+      assert.ok(refusing.length > 0, 'the fault was felt');
+      // Without room nothing was written and the log goes on. After any other failure nobody knows what the disk
+      // holds: only a new start may look.
+      if (fault.endsWith('ENOSPC')) assert.ok(Math.max(...accepted) > 0, 'the log goes on');
+      else assert.is(Math.max(...accepted), 0, 'the log does not go on');
     });
   }
 }
@@ -63,14 +66,12 @@ async function runWithFault(fault: string): Promise<Run> {
     await writeFile(policy, `log ${setup.vkey}\nquorum none\n`);
     const port = await freePort();
     const options = { port, policy, profile: 'raw', intervalMs: INTERVAL_MS } as const;
-    const [name] = fault.split(':');
     const log = launchLog(setup, {
       ...options,
       // One thread in the pool, so that the n-th call is the same one each time.
       env: { UV_THREADPOOL_SIZE: '1' },
-      under: [strace ?? '', '-f', '-q', '-o', '/dev/null', '-e', `trace=${name}`].concat([
-        ...['-e', `inject=${fault}`],
-      ]),
+      // -D: the tracer is the grandchild, so that the process we start, and kill, is the log.
+      under: [strace ?? '', '-D', '-f', '-q', '-o', '/dev/null', '-e', `inject=${fault}`],
     });
     children.push(log.child);
     const run = await useUnderFault(log, new Load(new Dice(fault)));

@@ -78,7 +78,6 @@ test('a second writer on the same store is refused and the first goes on', () =>
     assert.is(await load.submit(log.url, 'before'), 'acknowledged');
     const second = launchLog(setup, { ...options, port: await freePort() });
     const exit = await second.child.exited;
-    await sleep(20);
     assert.is(exit.code, 10);
     assert.match(second.child.output, /another process uses/);
     assert.is(await load.submit(log.url, 'after'), 'acknowledged');

@@ -63,7 +63,10 @@ export async function startService(env: Env, options: ServiceOptions): Promise<S
     origin: originOf(options),
     timeoutMs: options.witnessTimeoutMs,
     onWitness: metrics.witness,
-    onPublished: (_record, seconds) => metrics.published(seconds),
+    onPublished: (record, seconds) => {
+      metrics.published(seconds);
+      if (record.quorumMet) log.release();
+    },
   });
   watchLog(metrics, log, publisher, () => env.nowMs());
   const app = createApp({ ...options, env, log, publisher, metrics, lifecycle });
@@ -72,14 +75,15 @@ export async function startService(env: Env, options: ServiceOptions): Promise<S
     publishedSize: () => publisher.published?.size ?? 0,
     isRaw: profile === 'raw',
     observe: (route, status, seconds) => {
-      const isAdd = route === ROUTES.addEntry.path;
-      const template = isAdd ? route : ROUTES.tile.path;
-      metrics.request(template, isAdd ? 'POST' : 'GET', status, seconds);
+      const { path, method } = ROUTES[route];
+      metrics.request(path, method.toUpperCase(), status, seconds);
     },
     monotonicMs: () => performance.now(),
   });
   const server = createLogServer(app, hot);
   await publisher.start();
+  if (publisher.needsConfirmation)
+    log.hold('its witnesses have not confirmed that its data is the newest');
   const port = await listen(server, options.port, options.host);
   const close = async (): Promise<void> => {
     lifecycle.isStopping = true;

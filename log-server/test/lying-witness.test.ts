@@ -131,4 +131,19 @@ lying('the time of a witness never goes back', async () => {
   assert.is(await publisher.publishNow('refresh'), undefined);
 });
 
+lying(
+  'a 409 of another type comes from something in between, and its number is no size',
+  async () => {
+    await startWitnesses(1);
+    const [witness] = witnesses;
+    if (witness === undefined) throw new Error('no witness');
+    witness.script = async () => ({ status: 409, type: 'text/html', body: '999\n' });
+    const { log, publisher } = withQuorum(1);
+    await addEntries(log, 2);
+    assert.is(await publisher.publishNow(), undefined);
+    assert.is(log.stoppedBecause, undefined);
+    assert.is(witness.requests.length, 1);
+  },
+);
+
 lying.run();

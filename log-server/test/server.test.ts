@@ -2,6 +2,7 @@
 
 import { connect } from 'node:net';
 import { utf8 } from '@writ/core/bytes';
+import { formatVkey } from '@writ/core/formats/key';
 import { parsePolicy } from '@writ/core/formats/tlog-policy';
 import { createLogServer, DEFAULT_SERVER_LIMITS, listen } from '@writ/log-server/http/server';
 import { type Service, type ServiceOptions, startService } from '@writ/log-server/service';
@@ -9,7 +10,7 @@ import { openMemoryStore } from '@writ/log-server/storage/memory';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { appWorld } from './app-world.ts';
-import { LOG_KEY, testEnv } from './world.ts';
+import { fakeWitness, LOG_KEY, testEnv } from './world.ts';
 
 const test = suite('server');
 let service: Service | undefined;
@@ -164,6 +165,27 @@ test('closing publishes what was accepted, and answers requests under way', asyn
     () => assert.unreachable(),
     () => {},
   );
+});
+
+test('entries are refused until the witnesses confirm what a start found, then taken', async () => {
+  const witness = await fakeWitness('w1', 2);
+  witness.script = async () => ({ status: 500, body: '' });
+  const policyText = `witness w1 ${formatVkey(witness.key)} ${witness.url}\nquorum w1\n`;
+  const { url } = await start({ policy: parsePolicy(utf8(policyText)), policyText });
+  const add = async (): Promise<Response> => fetch(`${url}/add`, { method: 'POST', body: 'entry' });
+  const refused = await add();
+  assert.is(refused.status, 503);
+  assert.is(refused.headers.get('retry-after'), '5');
+  assert.match(await refused.text(), 'log-held');
+  assert.match(await (await fetch(`${url}/readyz`)).text(), 'accepting: its witnesses have not');
+  witness.script = undefined;
+  let answer = await add();
+  for (let tries = 0; tries < 100 && answer.status !== 200; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    answer = await add();
+  }
+  assert.is(await answer.text(), '0');
+  await witness.close();
 });
 
 test('a port that is taken is a setting to change, not a crash', async () => {

@@ -259,6 +259,7 @@ signed(
     const stranger = new Ed25519Signer(seed(99));
     const cases: readonly (readonly [Uint8Array, number, string])[] = [
       [noteStatement(0, null, { signer: stranger }), 403, 'author-unknown'],
+      [noteStatement(0, null, { stream: 'audit/two' }), 403, 'author-not-permitted'],
       [new Uint8Array(0), 400, 'entry-empty'],
       [utf8('hello'), 400, 'statement-malformed'],
     ];

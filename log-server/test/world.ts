@@ -179,8 +179,8 @@ function listenAnywhere(server: Server): Promise<number> {
 }
 
 export const AUTHOR: Ed25519Signer = new Ed25519Signer(seed(9));
-/** An authors file that lets AUTHOR write to audit streams. */
-export const AUTHORS_TEXT = `author tester ed25519 ${formatBase64(AUTHOR.publicKey)} audit/*\n`;
+/** An authors file that lets AUTHOR write to some audit streams. */
+export const AUTHORS_TEXT = `author tester ed25519 ${formatBase64(AUTHOR.publicKey)} audit/one audit/x*\n`;
 
 /** A signed note statement on an audit stream. */
 export function noteStatement(

@@ -227,6 +227,14 @@ test('names the evidence after the log when no file is given, and leaves nothing
   );
 });
 
+test('still calls it a fork when the evidence cannot be written', async () => {
+  const nowhere = join(folder, 'no', 'such', 'folder', 'evidence');
+  const seen = put('seen', log.note());
+  const got = await report(['consistency', seen, forkedDir, '-p', policy, '--evidence', nowhere]);
+  assert.is(got.exit, 6);
+  assert.match(got.error?.message ?? '', 'no proof was kept');
+});
+
 test('refuses a fork proof about a log that the policy does not list', async () => {
   const cwd = scratchFolder();
   const file = join(cwd, 'evidence');

@@ -5,7 +5,7 @@
 //   group some 2 w1 w2 w3
 //   quorum some
 
-import { equalBytes, parseDecimal } from '../bytes.ts';
+import { equalBytes, parseDecimal, parseUtf8 } from '../bytes.ts';
 import { isLogError, LogError } from '../errors.ts';
 import { KEY_TYPES, parseVkey, type VerifierKey } from './key.ts';
 
@@ -154,7 +154,10 @@ function withUrl<T extends object>(item: T, url: string | undefined): T & { url?
   return url === undefined ? item : { ...item, url };
 }
 
-function readKey(vkey: string, line: number): VerifierKey {
+function readKey(octets: string, line: number): VerifierKey {
+  // Names of the policy stay opaque octets; the name inside a vkey is UTF-8 (signed-note).
+  const vkey = parseUtf8(Uint8Array.from(octets, (octet) => octet.charCodeAt(0)));
+  if (vkey === undefined) throw malformed('the key is not valid UTF-8', line);
   try {
     return parseVkey(vkey);
   } catch (error) {

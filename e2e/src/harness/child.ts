@@ -1,6 +1,7 @@
 // Child processes of the tests: started, waited for, asked to end, killed, and never left behind.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** How a process ended: by itself with a code, or by a signal. */
@@ -17,7 +18,10 @@ export interface ChildOptions {
 
 /** Output kept of each child; the end tells why it failed. */
 const MAX_OUTPUT = 1024 * 1024;
-const DEFAULT_STOP_MS = 20_000;
+/** Patience: a shared machine may be busy with other things. */
+const DEFAULT_STOP_MS = 60_000;
+/** Wait for the output of a process that is gone. */
+const PIPE_MS = 100;
 
 /** A running program. Killed at the latest when this process ends. */
 export class Child {
@@ -58,9 +62,12 @@ export class Child {
         this.#output += `${error.message}\n`;
         done({ code: 127, signal: null });
       });
-      // 'close' comes after 'exit' with all output; a grandchild that holds the pipes must not delay us.
-      this.#process.once('exit', (code, signal) => {
-        setImmediate(() => done({ code, signal }));
+      // The rest of the output comes before 'close'; a grandchild that holds the pipes must not delay us.
+      this.#process.once('exit', async (code, signal) => {
+        await Promise.race([once(this.#process, 'close'), sleep(PIPE_MS)]);
+        this.#process.stdout?.destroy();
+        this.#process.stderr?.destroy();
+        done({ code, signal });
       });
     });
   }
@@ -122,8 +129,6 @@ export async function runProgram(
 ): Promise<string> {
   const child = new Child(command, args, options);
   const exit = await child.exited;
-  // The last output may arrive after the exit.
-  await sleep(5);
   if (exit.code !== 0)
     throw new Error(`${[command, ...args].join(' ')} (${describe(exit)}):\n${child.output}`);
   return child.output;

@@ -5,6 +5,8 @@ import { parseSafeDecimal } from '@writ/core/bytes';
 import type { Dice } from './dice.ts';
 
 const MAX_PADDING = 400;
+/** Overloaded or stopped, and out of room: nothing was promised. */
+const HONEST_REFUSALS: ReadonlySet<number> = new Set([429, 503, 507]);
 /** After a connection broke, the server is most likely gone. */
 const BROKEN_PAUSE_MS = 5;
 
@@ -65,7 +67,7 @@ export class Load {
       return 'acknowledged';
     }
     this.refused++;
-    if (response.status !== 503 && response.status !== 429)
+    if (!HONEST_REFUSALS.has(response.status))
       this.violations.push(`status ${response.status}: ${answer}`);
     return 'refused';
   }

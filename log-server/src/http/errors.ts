@@ -41,6 +41,7 @@ export const ERROR_STATUS: Readonly<Record<ErrorCode, number>> = {
   'author-unknown': 403,
   'author-not-permitted': 403,
   'stream-conflict': 409,
+  'statement-refused': 403,
   'request-invalid': 400,
   'media-type-unsupported': 415,
   'not-found': 404,
@@ -48,6 +49,7 @@ export const ERROR_STATUS: Readonly<Record<ErrorCode, number>> = {
   'not-published': 404,
   'request-timeout': 408,
   overloaded: 503,
+  'log-held': 503,
   'log-stopped': 503,
   'head-conflict': 503,
   'witness-conflict': 409,
@@ -64,6 +66,7 @@ export const ERROR_STATUS: Readonly<Record<ErrorCode, number>> = {
 /** Seconds after which it makes sense to try again, for the codes that time can cure. */
 const RETRY_AFTER: Partial<Readonly<Record<ErrorCode, number>>> = {
   overloaded: 1,
+  'log-held': 5,
   'log-stopped': 60,
   'head-conflict': 5,
   'storage-full': 60,

@@ -23,8 +23,8 @@ export function readinessChecks({ env, log, publisher, lifecycle }: AppDeps): Ch
     { name: 'running', ok: !lifecycle.isStopping, why: 'the server is shutting down' },
     {
       name: 'accepting',
-      ok: log.stoppedBecause === undefined,
-      why: 'the log is stopped: see the server log',
+      ok: log.stoppedBecause === undefined && log.heldBecause === undefined,
+      why: log.heldBecause ?? 'the log is stopped: see the server log',
     },
     { name: 'published', ok: published !== undefined, why: 'no checkpoint is published yet' },
     {

@@ -16,8 +16,8 @@ export interface HotDependencies {
   readonly publishedSize: () => number;
   /** True for the raw profile, where an entry is any bytes. */
   readonly isRaw: boolean;
-  /** Called when an answer is on its way: route template, status, seconds since the request arrived. */
-  readonly observe: (route: string, status: number, seconds: number) => void;
+  /** Called when an answer is on its way: route, status, seconds since the request arrived. */
+  readonly observe: (route: 'addEntry' | 'tile', status: number, seconds: number) => void;
   /** Monotonic clock in milliseconds. */
   readonly monotonicMs: () => number;
 }
@@ -78,7 +78,8 @@ function submit(
   { log, observe, monotonicMs }: HotDependencies,
   startedMs: number,
 ): void {
-  const done = (status: number): void => observe(ADD, status, (monotonicMs() - startedMs) / 1000);
+  const done = (status: number): void =>
+    observe('addEntry', status, (monotonicMs() - startedMs) / 1000);
   const refuse = (error: LogError): void => done(sendProblem(response, error));
   try {
     log.enqueue({
@@ -124,7 +125,7 @@ function readTile(
   if (tile === undefined) return false;
   response.writeHead(200, { ...TILE_HEADERS, 'content-length': tile.length });
   response.end(tile);
-  dependencies.observe('/tile/:level/:index', 200, (dependencies.monotonicMs() - startedMs) / 1000);
+  dependencies.observe('tile', 200, (dependencies.monotonicMs() - startedMs) / 1000);
   return true;
 }
 

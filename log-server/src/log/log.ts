@@ -52,6 +52,7 @@ export class Log {
   #waiting: Submission[] = [];
   #waitingBytes = 0;
   #draining: Promise<void> | undefined;
+  #heldBecause: string | undefined;
   #stoppedBecause: string | undefined;
 
   /** Starts on an opened store. LogError storage-corrupt when its hashes do not give its root. */
@@ -86,6 +87,21 @@ export class Log {
 
   get queuedEntries(): number {
     return this.#waiting.length;
+  }
+
+  /** Refuses new entries until `release`: what is here is not known to be the newest. */
+  hold(reason: string): void {
+    this.#heldBecause = reason;
+  }
+
+  /** Takes entries again. */
+  release(): void {
+    this.#heldBecause = undefined;
+  }
+
+  /** Why the log takes no entries for now, or undefined. */
+  get heldBecause(): string | undefined {
+    return this.#heldBecause;
   }
 
   /** Turns the log read-only until it is started anew; what waits is refused. */
@@ -135,6 +151,8 @@ export class Log {
 
   #checkRoom(entries: number, bytes: number): void {
     if (this.#stoppedBecause !== undefined) throw this.#stoppedError();
+    if (this.#heldBecause !== undefined)
+      throw new LogError('log-held', `the log takes no entries yet: ${this.#heldBecause}`);
     const { queuedEntries, queuedBytes } = this.#limits;
     if (
       this.#waiting.length + entries > queuedEntries ||

@@ -248,6 +248,11 @@ export class Publisher {
     if (!equalBytes(checkpoint.root, signed.root)) bug('the note to serve states another root');
   }
 
+  /** True while the rule asks for a quorum that has not confirmed the state of this start: a restored old copy? */
+  get needsConfirmation(): boolean {
+    return this.options.quorumRule === 'require' && this.failures > 0;
+  }
+
   /** True when the newest checkpoint has its quorum and the last round met it. */
   get isQuorumMet(): boolean {
     const { published } = this;

@@ -1,29 +1,43 @@
-// The heads of one commit as keys and value hashes in flat arrays, sorted into the tree bit by bit.
+// The heads of one commit in flat arrays, sorted into the tree bit by bit.
 
 import { assertBytes, assertSafeSize } from '@writ/core/bytes';
 import { HASH_SIZE } from '@writ/core/sha256';
-import { indexValueHash } from '@writ/core/streams/stream-index';
 import type { StreamHead } from '../storage/port.ts';
-import type { Position } from './index-nodes.ts';
+import { bitAt, HASH_WORDS } from './index-nodes.ts';
+import { ValueBytes } from './value-bytes.ts';
 
 const FIRST_CAPACITY = 256;
+const ITEM_SIZE = 2 * HASH_SIZE;
 /** Positions are kept in 32 bits; the log numbers no more entries than that. */
 const MAX_POSITION = 2 ** 32 - 1;
 
 export class HeadBatch {
-  /** 32 bytes an item. */
-  keys: Uint8Array = new Uint8Array(FIRST_CAPACITY * HASH_SIZE);
-  valueHashes: Uint8Array = new Uint8Array(FIRST_CAPACITY * HASH_SIZE);
+  /** Key and value hash of each item. */
+  words: Uint32Array<ArrayBuffer> = new Uint32Array(FIRST_CAPACITY * 2 * HASH_WORDS);
+  #bytes = new Uint8Array(this.words.buffer);
+  #positions = new Uint32Array(2 * FIRST_CAPACITY);
+  #order = new Uint32Array(0);
   count = 0;
-  readonly #positions: number[] = [];
-  readonly #order: Uint32Array;
 
+  /** Without `keyOf` a key is the SHA-256 of the stream id. */
   constructor(
     heads: Iterable<readonly [stream: string, head: StreamHead]>,
-    keyOf: (stream: string) => Uint8Array,
+    keyOf?: (stream: string) => Uint8Array,
   ) {
-    for (const [stream, head] of heads) this.#push(stream, keyOf(stream), head);
-    this.#order = Uint32Array.from({ length: this.count }, (_, i) => i);
+    const hasher = new ValueBytes();
+    for (const [stream, head] of heads) {
+      assertPosition(head.seq, 'seq');
+      assertPosition(head.index, 'index');
+      const key = keyOf?.(stream);
+      if (key !== undefined) assertBytes(key, 'key', HASH_SIZE);
+      if (2 * this.count === this.#positions.length) this.#grow();
+      hasher.hash(stream, head, this.#bytes, this.count * ITEM_SIZE, key);
+      this.#positions[2 * this.count] = head.seq;
+      this.#positions[2 * this.count + 1] = head.index;
+      this.count++;
+    }
+    this.#order = new Uint32Array(this.count);
+    for (let i = 0; i < this.count; i++) this.#order[i] = i;
   }
 
   /** The item that the order has at `place`. */
@@ -31,50 +45,39 @@ export class HeadBatch {
     return this.#order[place] ?? 0;
   }
 
-  position(item: number): Position {
-    return { seq: this.#positions[2 * item] ?? 0, index: this.#positions[2 * item + 1] ?? 0 };
+  seq(item: number): number {
+    return this.#positions[2 * item] ?? 0;
+  }
+
+  index(item: number): number {
+    return this.#positions[2 * item + 1] ?? 0;
   }
 
   /** Moves the items with bit 0 at `depth` to the front of the places [from, to); answers where the others begin. */
   split(from: number, to: number, depth: number): number {
     const order = this.#order;
-    const keys = this.keys;
-    const byte = depth >>> 3;
-    const mask = 0x80 >>> (depth & 7);
     let middle = from;
     for (let i = from; i < to; i++) {
       const item = order[i] ?? 0;
-      if (((keys[item * HASH_SIZE + byte] ?? 0) & mask) !== 0) continue;
+      if (bitAt(this.#bytes, item * ITEM_SIZE, depth) === 1) continue;
       order[i] = order[middle] ?? 0;
       order[middle++] = item;
     }
     return middle;
   }
 
-  #push(stream: string, key: Uint8Array, head: StreamHead): void {
-    assertPosition(head.seq, 'seq');
-    assertPosition(head.index, 'index');
-    assertBytes(key, 'key', HASH_SIZE);
-    const at = this.count * HASH_SIZE;
-    if (at === this.keys.length) {
-      this.keys = doubled(this.keys);
-      this.valueHashes = doubled(this.valueHashes);
-    }
-    this.keys.set(key, at);
-    const { seq, index: leafIndex, statementId } = head;
-    this.valueHashes.set(indexValueHash({ stream, seq, leafIndex, statementId }), at);
-    this.#positions.push(seq, leafIndex);
-    this.count++;
+  #grow(): void {
+    const { words } = this;
+    this.words = new Uint32Array(2 * words.length);
+    this.words.set(words);
+    this.#bytes = new Uint8Array(this.words.buffer);
+    const positions = this.#positions;
+    this.#positions = new Uint32Array(2 * positions.length);
+    this.#positions.set(positions);
   }
 }
 
 function assertPosition(value: number, title: string): void {
   assertSafeSize(value, title);
   if (value > MAX_POSITION) throw new RangeError(`${title} does not fit in 32 bits`);
-}
-
-function doubled(bytes: Uint8Array): Uint8Array {
-  const larger = new Uint8Array(2 * bytes.length);
-  larger.set(bytes);
-  return larger;
 }

@@ -4,30 +4,28 @@
 import { hashPairs } from '@writ/core/merkle/interior';
 import { HASH_SIZE, sha256Into } from '@writ/core/sha256';
 import { emptyIndexRoot, INDEX_LEAF_PREFIX } from '@writ/core/streams/stream-index';
-import { EMPTY, type IndexNodes, isLeaf, type Ref } from './index-nodes.ts';
-
-/** Inner nodes to be hashed, by depth. */
-export type Created = Ref[][];
+import { EMPTY, HASH_WORDS, type IndexNodes, isLeaf, type Ref } from './index-nodes.ts';
 
 /** Pairs of one round of `hashPairs`. */
 const ROUND = 512;
+/** Where the prefix of a leaf's message stands: key and value hash follow on a word boundary. */
+const LEAF_PREFIX_AT = 3;
 
 export class IndexHasher {
   readonly #nodes: IndexNodes;
-  readonly #empty = emptyIndexRoot();
-  readonly #leafMessage: Uint8Array = new Uint8Array(1 + 2 * HASH_SIZE).fill(
-    INDEX_LEAF_PREFIX,
-    0,
-    1,
-  );
-  readonly #round = new Uint8Array(2 * ROUND * HASH_SIZE);
+  readonly #empty = new Uint32Array(Uint8Array.from(emptyIndexRoot()).buffer);
+  readonly #leaf = new Uint32Array(1 + 2 * HASH_WORDS);
+  readonly #leafMessage: Uint8Array = new Uint8Array(this.#leaf.buffer, LEAF_PREFIX_AT);
+  readonly #round = new Uint32Array(2 * ROUND * HASH_WORDS);
+  readonly #roundBytes: Uint8Array = new Uint8Array(this.#round.buffer);
 
   constructor(nodes: IndexNodes) {
     this.#nodes = nodes;
+    this.#leafMessage[0] = INDEX_LEAF_PREFIX;
   }
 
-  /** Hashes nodes whose children below are either among them or hashed already. */
-  hashCreated(created: Created): void {
+  /** Hashes the new inner nodes of each depth; what lies below them is new as well, or hashed already. */
+  hashCreated(created: readonly (readonly Ref[])[]): void {
     for (const level of created.toReversed()) {
       for (let done = 0; done < level.length; done += ROUND)
         this.#hashRound(level, done, Math.min(done + ROUND, level.length));
@@ -35,34 +33,33 @@ export class IndexHasher {
   }
 
   #hashRound(level: readonly Ref[], from: number, to: number): void {
-    const round = this.#round;
     for (let i = from; i < to; i++) {
       const ref = level[i] ?? EMPTY;
-      const at = 2 * (i - from) * HASH_SIZE;
-      this.#writeHash(this.#nodes.child(ref, 0), round, at);
-      this.#writeHash(this.#nodes.child(ref, 1), round, at + HASH_SIZE);
+      const at = 2 * (i - from) * HASH_WORDS;
+      this.#writeHash(this.#nodes.child(ref, 0), at);
+      this.#writeHash(this.#nodes.child(ref, 1), at + HASH_WORDS);
     }
-    hashPairs(round, to - from, round);
+    hashPairs(this.#roundBytes, to - from, this.#roundBytes);
     for (let i = from; i < to; i++)
-      this.#nodes.setHash(level[i] ?? EMPTY, round, (i - from) * HASH_SIZE);
+      this.#nodes.setHash(level[i] ?? EMPTY, this.#round, (i - from) * HASH_WORDS);
   }
 
   /** Hash of a subtree: a new array; undefined for the empty one. */
   hashOf(ref: Ref): Uint8Array | undefined {
     if (ref === EMPTY) return undefined;
-    const hash = new Uint8Array(HASH_SIZE);
-    this.#writeHash(ref, hash, 0);
-    return hash;
+    this.#writeHash(ref, 0);
+    return this.#roundBytes.slice(0, HASH_SIZE);
   }
 
-  #writeHash(ref: Ref, target: Uint8Array, offset: number): void {
+  /** Puts the hash of a subtree at word `to` of the round. */
+  #writeHash(ref: Ref, to: number): void {
     if (ref === EMPTY) {
-      target.set(this.#empty, offset);
+      this.#round.set(this.#empty, to);
     } else if (isLeaf(ref)) {
-      this.#nodes.copyLeaf(ref, this.#leafMessage, 1);
-      sha256Into(this.#leafMessage, target, offset);
+      this.#nodes.copyLeaf(ref, this.#leaf, 1);
+      sha256Into(this.#leafMessage, this.#roundBytes, 4 * to);
     } else {
-      this.#nodes.copyHash(ref, target, offset);
+      this.#nodes.copyHash(ref, this.#round, to);
     }
   }
 }

@@ -11,8 +11,8 @@ import type { IndexProof, IndexProofEnd } from '@writ/core/streams/index-proof';
 import { emptyIndexRoot, KEY_BITS, streamKey } from '@writ/core/streams/stream-index';
 import type { StreamHead } from '../storage/port.ts';
 import { HeadBatch } from './head-batch.ts';
-import { type Created, IndexHasher } from './index-hasher.ts';
-import { EMPTY, IndexNodes, isLeaf, type Ref } from './index-nodes.ts';
+import { IndexHasher } from './index-hasher.ts';
+import { bitAt, EMPTY, HASH_WORDS, IndexNodes, isInner, isLeaf, type Ref } from './index-nodes.ts';
 
 /** Versions that stay provable unless the caller says otherwise. */
 export const DEFAULT_VERSIONS = 64;
@@ -31,6 +31,11 @@ export interface ProvenStream {
   readonly head?: { readonly seq: number; readonly index: number };
 }
 
+/** Heads that a load takes in at a time: bounds what it needs beside the tree. */
+const LOAD_SLICE = 16_384;
+/** Words of key and value hash. */
+const ITEM_WORDS = 2 * HASH_WORDS;
+
 interface Version {
   readonly ref: Ref;
   readonly root: Uint8Array;
@@ -41,7 +46,7 @@ interface Version {
 export class IndexTree {
   readonly #nodes = new IndexNodes();
   readonly #hasher = new IndexHasher(this.#nodes);
-  readonly #keyOf: (stream: string) => Uint8Array;
+  readonly #keyOf: ((stream: string) => Uint8Array) | undefined;
   readonly #window: number;
   /** The provable versions, oldest first. */
   readonly #versions: Version[] = [
@@ -51,7 +56,7 @@ export class IndexTree {
   #streams = 0;
 
   constructor(options: IndexTreeOptions = {}) {
-    const { versions = DEFAULT_VERSIONS, keyOf = streamKey } = options;
+    const { versions = DEFAULT_VERSIONS, keyOf } = options;
     if (!Number.isSafeInteger(versions) || versions < 1)
       throw new RangeError('at least one version must stay provable');
     this.#window = versions;
@@ -78,15 +83,35 @@ export class IndexTree {
     return this.#nodes.count;
   }
 
-  /** Builds the first version from all heads, each stream once. Throws RangeError on a tree that is not empty. */
+  /**
+   * Builds version 1 from all heads, each stream once; answers its root. Throws RangeError on a tree that has versions,
+   * and for a stream that appears twice.
+   */
   load(heads: Iterable<readonly [stream: string, head: StreamHead]>): Uint8Array {
-    if (this.#version !== 0) throw new RangeError('only an empty tree can be loaded');
-    return this.#apply(new HeadBatch(heads, this.#keyOf));
+    if (this.#version !== 0) throw new RangeError('only a new tree can be loaded');
+    let ref = EMPTY;
+    for (const slice of slicesOf(heads)) {
+      const batch = new HeadBatch(slice, this.#keyOf);
+      const update = new Update(this.#nodes, batch);
+      ref = update.run(ref);
+      if (update.added !== batch.count) throw new RangeError('a stream appears twice');
+      // Nobody has seen what this replaces, and hashing waits until the tree is whole.
+      for (const gone of update.retired) this.#nodes.release(gone);
+      this.#streams += update.added;
+    }
+    this.#hasher.hashCreated(this.#nodes.levelsOf(ref));
+    return this.#push(ref);
   }
 
   /** Makes the version in which these streams have these heads; answers its root. */
   commit(batch: ReadonlyMap<string, StreamHead>): Uint8Array {
-    return this.#apply(new HeadBatch(batch, this.#keyOf));
+    const newest = this.#versions.at(-1) ?? bug('the tree has no version');
+    const update = new Update(this.#nodes, new HeadBatch(batch, this.#keyOf));
+    const ref = update.run(newest.ref);
+    this.#hasher.hashCreated(update.created);
+    newest.retired = Uint32Array.from(update.retired);
+    this.#streams += update.added;
+    return this.#push(ref);
   }
 
   /** Root of a version in the window; RangeError for any other. */
@@ -96,22 +121,27 @@ export class IndexTree {
 
   /** Proves the head of `stream` in a version, or that there is none. RangeError outside the window. */
   prove(stream: string, version: number = this.#version): ProvenStream {
-    const key = this.#keyOf(stream);
+    const key = Uint8Array.from((this.#keyOf ?? streamKey)(stream));
     const nodes = this.#nodes;
     const siblings: (Uint8Array | undefined)[] = [];
     let { ref } = this.#at(version);
-    while (ref !== EMPTY && !isLeaf(ref)) {
-      const side = bitOf(key, 0, siblings.length);
+    while (isInner(ref)) {
+      const side = bitAt(key, 0, siblings.length);
       siblings.push(this.#hasher.hashOf(nodes.child(ref, 1 - side)));
       ref = nodes.child(ref, side);
     }
     siblings.reverse();
-    if (ref !== EMPTY && nodes.hasKey(ref, key, 0)) {
+    if (ref === EMPTY) return { proof: { end: { kind: 'empty' }, siblings } };
+    if (nodes.hasKey(ref, new Uint32Array(key.buffer), 0))
       return { proof: { end: { kind: 'present' }, siblings }, head: nodes.position(ref) };
-    }
-    const end: IndexProofEnd =
-      ref === EMPTY ? { kind: 'empty' } : { kind: 'other', ...nodes.leaf(ref) };
-    return { proof: { end, siblings } };
+    return { proof: { end: this.#otherEnd(ref), siblings } };
+  }
+
+  #otherEnd(ref: Ref): IndexProofEnd {
+    const words = new Uint32Array(2 * HASH_WORDS);
+    this.#nodes.copyLeaf(ref, words, 0);
+    const bytes = new Uint8Array(words.buffer);
+    return { kind: 'other', key: bytes.slice(0, HASH_SIZE), valueHash: bytes.slice(HASH_SIZE) };
   }
 
   #at(version: number): Version {
@@ -122,16 +152,10 @@ export class IndexTree {
     );
   }
 
-  #apply(batch: HeadBatch): Uint8Array {
-    const newest = this.#versions.at(-1) ?? bug('the tree has no version');
-    const update = new Update(this.#nodes, batch);
-    const ref = update.run(newest.ref);
-    this.#hasher.hashCreated(update.created);
+  #push(ref: Ref): Uint8Array {
     const root = this.#hasher.hashOf(ref) ?? emptyIndexRoot();
-    newest.retired = Uint32Array.from(update.retired);
     this.#versions.push({ ref, root, retired: new Uint32Array(0) });
     this.#version++;
-    this.#streams += update.added;
     if (this.#versions.length > this.#window) {
       for (const gone of this.#versions.shift()?.retired ?? []) this.#nodes.release(gone);
     }
@@ -139,12 +163,23 @@ export class IndexTree {
   }
 }
 
+function* slicesOf<T>(items: Iterable<T>): Generator<T[]> {
+  let slice: T[] = [];
+  for (const item of items) {
+    slice.push(item);
+    if (slice.length < LOAD_SLICE) continue;
+    yield slice;
+    slice = [];
+  }
+  yield slice;
+}
+
 /** One pass of a batch over the tree: makes the nodes of the new version, without hashes. */
 class Update {
   readonly #nodes: IndexNodes;
   readonly #batch: HeadBatch;
   /** Inner nodes made at each depth. */
-  readonly created: Created = [];
+  readonly created: Ref[][] = [];
   readonly retired: Ref[] = [];
   added = 0;
 
@@ -166,7 +201,7 @@ class Update {
         this.added++;
         return this.#leaf(item);
       }
-      if (isLeaf(ref) && this.#nodes.hasKey(ref, this.#batch.keys, item * HASH_SIZE))
+      if (isLeaf(ref) && this.#nodes.hasKey(ref, this.#batch.words, item * ITEM_WORDS))
         return this.#replaceLeaf(ref, item);
     }
     if (depth === KEY_BITS) throw new RangeError('a stream appears twice');
@@ -175,7 +210,7 @@ class Update {
     const right = this.#childBefore(ref, depth, 1);
     const newLeft = this.#update(left, depth + 1, from, middle);
     const newRight = this.#update(right, depth + 1, middle, to);
-    if (ref !== EMPTY && !isLeaf(ref)) {
+    if (isInner(ref)) {
       if (newLeft === left && newRight === right) return ref;
       this.retired.push(ref);
     }
@@ -193,17 +228,14 @@ class Update {
   }
 
   #leaf(item: number): Ref {
-    const { keys, valueHashes } = this.#batch;
-    return this.#nodes.addLeaf(keys, valueHashes, item * HASH_SIZE, this.#batch.position(item));
+    const batch = this.#batch;
+    return this.#nodes.addLeaf(batch.seq(item), batch.index(item), batch.words, item * ITEM_WORDS);
   }
 
   #replaceLeaf(ref: Ref, item: number): Ref {
-    if (this.#nodes.hasValue(ref, this.#batch.valueHashes, item * HASH_SIZE)) return ref;
+    const valueHash = item * ITEM_WORDS + HASH_WORDS;
+    if (this.#nodes.hasValue(ref, this.#batch.words, valueHash)) return ref;
     this.retired.push(ref);
     return this.#leaf(item);
   }
-}
-
-function bitOf(key: Uint8Array, offset: number, depth: number): 0 | 1 {
-  return ((key[offset + (depth >>> 3)] ?? 0) & (0x80 >>> (depth & 7))) === 0 ? 0 : 1;
 }

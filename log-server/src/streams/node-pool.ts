@@ -1,24 +1,21 @@
-// Nodes of the index tree in flat memory: numbered rows in chunks that are never moved, so that growth copies
-// nothing and a million nodes are a few dozen objects for the garbage collector.
+// Nodes of the index tree in flat memory: numbered rows of uint32 words in chunks that are never moved, so that
+// growth copies nothing and a million nodes are a few dozen objects for the garbage collector.
 
 import { bug } from '@writ/core/errors';
 
-const CHUNK_BITS = 15;
+const CHUNK_BITS = 14;
 const CHUNK_ROWS = 2 ** CHUNK_BITS;
 const IN_CHUNK = CHUNK_ROWS - 1;
 
-/** Rows of `wordSize` uint32 words and `byteSize` bytes. A freed row is given out again first. */
+/** Rows of `rowWords` words. A freed row is given out again first. */
 export class NodePool {
-  readonly #wordSize: number;
-  readonly #byteSize: number;
-  readonly #words: Uint32Array[] = [];
-  readonly #bytes: Uint8Array[] = [];
+  readonly #rowWords: number;
+  readonly #chunks: Uint32Array<ArrayBuffer>[] = [];
   readonly #free: number[] = [];
   #used = 0;
 
-  constructor(wordSize: number, byteSize: number) {
-    this.#wordSize = wordSize;
-    this.#byteSize = byteSize;
+  constructor(rowWords: number) {
+    this.#rowWords = rowWords;
   }
 
   /** Rows in use. */
@@ -30,10 +27,8 @@ export class NodePool {
   take(): number {
     const freed = this.#free.pop();
     if (freed !== undefined) return freed;
-    if (this.#used === this.#words.length * CHUNK_ROWS) {
-      this.#words.push(new Uint32Array(CHUNK_ROWS * this.#wordSize));
-      this.#bytes.push(new Uint8Array(CHUNK_ROWS * this.#byteSize));
-    }
+    if (this.#used === this.#chunks.length * CHUNK_ROWS)
+      this.#chunks.push(new Uint32Array(CHUNK_ROWS * this.#rowWords));
     return this.#used++;
   }
 
@@ -41,27 +36,12 @@ export class NodePool {
     this.#free.push(row);
   }
 
-  word(row: number, column: number): number {
-    return (
-      this.#words[row >>> CHUNK_BITS]?.[(row & IN_CHUNK) * this.#wordSize + column] ?? noRow(row)
-    );
+  /** The chunk that holds a row; its words begin at `at(row)`. */
+  chunk(row: number): Uint32Array<ArrayBuffer> {
+    return this.#chunks[row >>> CHUNK_BITS] ?? bug(`the index tree has no row ${row}`);
   }
 
-  setWord(row: number, column: number, value: number): void {
-    const words = this.#words[row >>> CHUNK_BITS] ?? noRow(row);
-    words[(row & IN_CHUNK) * this.#wordSize + column] = value;
+  at(row: number): number {
+    return (row & IN_CHUNK) * this.#rowWords;
   }
-
-  /** The chunk that holds the bytes of a row; they begin at `byteOffset(row)`. */
-  bytesOf(row: number): Uint8Array {
-    return this.#bytes[row >>> CHUNK_BITS] ?? noRow(row);
-  }
-
-  byteOffset(row: number): number {
-    return (row & IN_CHUNK) * this.#byteSize;
-  }
-}
-
-function noRow(row: number): never {
-  return bug(`the index tree has no row ${row}`);
 }

@@ -52,13 +52,16 @@ export class Context {
     return this.invocation.switches.has(name);
   }
 
-  /** An option that is a whole number from `min` on. LogError usage otherwise. */
-  number(name: string, min: number): number | undefined {
+  /** An option that is a whole number from `min` to `max`. LogError usage otherwise. */
+  number(name: string, min: number, max: number = Number.MAX_SAFE_INTEGER): number | undefined {
     const text = this.value(name);
     if (text === undefined) return undefined;
     const value = parseSafeDecimal(text);
-    if (value === undefined || value < min)
-      throw new LogError('usage', `--${name} must be a whole number from ${min} on, got ${text}`);
+    if (value === undefined || value < min || value > max)
+      throw new LogError(
+        'usage',
+        `--${name} must be a whole number from ${min} to ${max}, got ${text}`,
+      );
     return value;
   }
 

@@ -67,16 +67,22 @@ async function withEvidence(
     if (!isLogError(reason)) throw reason;
     return error; // what is at hand does not prove a fork: the first error stands
   }
+  const detail = error instanceof LogError ? error.detail : {};
+  const message = `the log signed checkpoints of size ${older.size} and ${newer.size} that cannot both be true`;
   const path = context.value('evidence') ?? defaultPath(newer.origin);
-  const first = error instanceof LogError ? error : undefined;
-  const [a, b] = [older.size, newer.size];
-  const message = `the log signed checkpoints of size ${a} and ${b} that cannot both be true`;
-  const fork = new LogError('fork-detected', `${message}; the proof is in ${path}`, {
-    ...first?.detail,
-    evidence: path,
-  });
-  writeAtomically(path, evidence);
-  return fork;
+  try {
+    writeAtomically(path, evidence);
+  } catch (reason) {
+    // A full disk must not turn a fork into an error of the disk.
+    if (!isLogError(reason)) throw reason;
+    return new LogError(
+      'fork-detected',
+      `${message}; no proof was kept: ${reason.message}`,
+      detail,
+    );
+  }
+  const kept = { ...detail, evidence: path };
+  return new LogError('fork-detected', `${message}; the proof is in ${path}`, kept);
 }
 
 function smallerOf(a: VerifiedCheckpoint, b: VerifiedCheckpoint): bigint {

@@ -1,7 +1,7 @@
 // The constitution of a village as a payload carries it (spec/villages.md section 3): shape and sizes. Whether
 // its rules can be met at all is for streams/constitution-check.ts.
 
-import { CborMap, type CborEntry, type CborValue } from '../../cbor/value.ts';
+import { type CborEntry, CborMap, type CborValue } from '../../cbor/value.ts';
 import { ED25519_KEY_SIZE } from '../../ed25519.ts';
 import {
   badShape,

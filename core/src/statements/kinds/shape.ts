@@ -24,6 +24,8 @@ export function readMembers(
   for (const [key, item] of value.entries) {
     if (typeof key !== 'string' || !(names.includes(key) || optional.includes(key)))
       badShape(`${field} must be a map of ${names.join(', ')} and nothing else`);
+    // An absent member has one spelling: it is not there.
+    if (item === null && optional.includes(key)) badShape(`${field} has a ${key} that is null`);
     found.set(key, item);
   }
   for (const name of names) if (!found.has(name)) badShape(`${field} has no ${name}`);

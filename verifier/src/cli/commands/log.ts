@@ -14,6 +14,7 @@ import { type OpenLog, openLog } from '../open-log.ts';
 import type { Claim } from '../report.ts';
 
 const DEFAULT_JOBS = 2;
+const MAX_JOBS = 64;
 /** Below this the threads cost more than they save. */
 const MIN_SEGMENTS_FOR_THREADS = 3n;
 /** Bundles of a web server that are fetched at the same time. */
@@ -103,7 +104,7 @@ async function auditEntries(
   head: VerifiedCheckpoint,
   saved: SavedAudit | undefined,
 ): Promise<void> {
-  const jobs = context.number('jobs', 1) ?? DEFAULT_JOBS;
+  const jobs = context.number('jobs', 1, MAX_JOBS) ?? DEFAULT_JOBS;
   const pool = openPool(context, opened, head.size, jobs);
   const keeper = stateKeeper(context, head);
   const options: AuditOptions = {

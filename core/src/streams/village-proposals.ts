@@ -1,0 +1,356 @@
+// From proposal to activation (spec/villages.md section 6): one way for policies, constitutions and revocations.
+
+import { equalBytes, formatHex } from '../bytes.ts';
+import type { ChangeClass, Member, Rule } from '../statements/kinds/constitution.ts';
+import type { NotBefore, Vote } from '../statements/kinds/village.ts';
+import {
+  canStillPass,
+  checkRule,
+  classOf,
+  countingVoters,
+  hasRole,
+  meetsQuorum,
+  ruleOf,
+} from './constitution-check.ts';
+import { type Authority, type Effect, refuse } from './refusal.ts';
+import { dropKey, enactKeys, keyOfMember } from './village-keys.ts';
+import {
+  type Ballot,
+  type Change,
+  type ClosedProposal,
+  isExpired,
+  MAX_CLOSED,
+  type Proposal,
+  type VillageState,
+} from './village-state.ts';
+
+/** The statement that is being reduced, and where and when. */
+export interface Turn {
+  readonly id: Uint8Array;
+  readonly seq: number;
+  /** Leaf index. */
+  readonly index: number;
+  readonly timeSeconds: number;
+  readonly member: Member;
+  readonly by: Authority;
+}
+
+/** State and effect of an admitted statement. */
+export interface Result {
+  readonly state: VillageState;
+  readonly effect: Effect;
+}
+
+/** Opens a proposal of the member whose turn it is, which is its first approval where the member may approve. */
+export function propose(
+  state: VillageState,
+  turn: Turn,
+  change: Change,
+  notBefore: NotBefore | undefined,
+): Result {
+  const changeClass = classOf(state.law, change);
+  const rule = state.law.rules[changeClass];
+  const { member, seq } = turn;
+  checkRole(member, rule.authors, `${ruleOf(changeClass)}.authors`);
+  const expiresAtSeconds = expiryOf(rule, turn.timeSeconds);
+  if (notBefore !== undefined)
+    checkDeferral(rule, ruleOf(changeClass), notBefore, expiresAtSeconds);
+  checkChange(state, change, turn);
+  const proposal: Proposal = {
+    id: turn.id,
+    seq,
+    author: member.name,
+    expiresAtSeconds,
+    notBefore: notBefore ?? null,
+    change,
+    approvals: hasRole(member, rule.approvers) ? [{ member: member.name, seq }] : [],
+    rejections: [],
+  };
+  if (mayActivate(state, proposal, changeClass, turn)) return activateNow(state, proposal, turn);
+  const limit = state.law.limits.proposalsOpen;
+  return {
+    state: openProposal(state, proposal, turn, {
+      limit,
+      rule: 'constitution.limits.proposalsOpen',
+    }),
+    effect: effectOf(turn, `${ruleOf(changeClass)}.authors`, 'proposed', proposal),
+  };
+}
+
+/** When a proposal under `rule` that is made now expires. */
+export function expiryOf(rule: Rule, timeSeconds: number): number | null {
+  return rule.expiresAfterSeconds === null ? null : timeSeconds + rule.expiresAfterSeconds;
+}
+
+/** Refuses a member that has none of `roles`. */
+export function checkRole(member: Member, roles: readonly string[], rule: string): void {
+  if (hasRole(member, roles)) return;
+  const message = `${member.name} has none of the roles ${roles.join(', ')}`;
+  refuse('author-lacks-role', rule, message, { member: member.name });
+}
+
+function checkDeferral(
+  rule: Rule,
+  path: string,
+  { timeSeconds }: NotBefore,
+  expiresAtSeconds: number | null,
+): void {
+  if (!rule.notBefore) refuse('not-before-forbidden', `${path}.notBefore`);
+  if (timeSeconds !== null && isExpired(expiresAtSeconds, timeSeconds))
+    refuse('never-active', `${path}.expiresAfterSeconds`);
+}
+
+// What would fail at activation whatever anybody approves is refused at once.
+function checkChange(state: VillageState, change: Change, turn: Turn): void {
+  if (change.kind === 'constitution') {
+    checkVersion(change.version, state.constitution.version, 'village.constitution-amend');
+    enactKeys(state, change.constitution, turn.seq, turn.seq);
+  } else if (change.kind === 'revocation') {
+    revoke(state, change, turn.seq);
+  } else {
+    checkPolicyVersion(state, change);
+  }
+}
+
+/** Refuses a policy change that does not follow the version in force. */
+export function checkPolicyVersion(
+  state: VillageState,
+  change: { readonly policy: string; readonly version: number },
+): void {
+  const current = state.policies.get(change.policy)?.version ?? 0;
+  checkVersion(change.version, current, 'village.policy-version');
+}
+
+function checkVersion(version: number, current: number, rule: string): void {
+  if (version === current + 1) return;
+  refuse('version-wrong', rule, `the next version is ${current + 1}`, {
+    expected: current + 1,
+    got: version,
+  });
+}
+
+/** Puts `proposal` among the open ones, from which those that expired go. */
+export function openProposal(
+  before: VillageState,
+  proposal: Proposal,
+  turn: Turn,
+  { limit, rule }: { readonly limit: number; readonly rule: string },
+): VillageState {
+  let state = before;
+  let sameAuthor = 0;
+  for (const [id, { author, expiresAtSeconds }] of before.proposals) {
+    if (isExpired(expiresAtSeconds, turn.timeSeconds)) {
+      state = closeProposal(state, id, 'expired', turn.seq);
+    } else if (author === proposal.author) sameAuthor++;
+  }
+  if (sameAuthor >= limit) refuse('too-many-proposals', rule, undefined, { limit });
+  return { ...state, proposals: state.proposals.set(formatHex(proposal.id), proposal) };
+}
+
+/** A vote on an open proposal. */
+export function vote(state: VillageState, turn: Turn, { kind, proposal: id }: Vote): Result {
+  const proposal = openProposalOf(state, id);
+  const changeClass = classOf(state.law, proposal.change);
+  if (isExpired(proposal.expiresAtSeconds, turn.timeSeconds))
+    refuse('proposal-expired', `${ruleOf(changeClass)}.expiresAfterSeconds`);
+  switch (kind) {
+    case 'approve':
+      return approve(state, proposal, changeClass, turn);
+    case 'reject':
+      return reject(state, proposal, changeClass, turn);
+    case 'withdraw':
+      return withdraw(state, proposal, turn);
+    case 'activate':
+      return activate(state, proposal, changeClass, turn);
+  }
+}
+
+function openProposalOf(state: VillageState, id: Uint8Array): Proposal {
+  const key = formatHex(id);
+  const proposal = state.proposals.get(key);
+  if (proposal !== undefined) return proposal;
+  const closed = state.closed.find((other) => other.id === key);
+  if (closed === undefined) return refuse('proposal-unknown', 'village.proposals');
+  const { end, seq } = closed;
+  return refuse('proposal-closed', 'village.proposals', `the proposal was ${end}`, { end, seq });
+}
+
+function approve(
+  state: VillageState,
+  proposal: Proposal,
+  changeClass: ChangeClass,
+  turn: Turn,
+): Result {
+  checkVoter(state, proposal, changeClass, turn);
+  const approvals = withBallot(proposal.approvals, turn);
+  const approved = { ...proposal, approvals };
+  if (mayActivate(state, approved, changeClass, turn)) return activateNow(state, approved, turn);
+  return {
+    state: { ...state, proposals: state.proposals.set(formatHex(proposal.id), approved) },
+    effect: effectOf(turn, `${ruleOf(changeClass)}.approvers`, 'approved', proposal),
+  };
+}
+
+function reject(
+  state: VillageState,
+  proposal: Proposal,
+  changeClass: ChangeClass,
+  turn: Turn,
+): Result {
+  checkVoter(state, proposal, changeClass, turn);
+  const rejections = withBallot(proposal.rejections, turn);
+  const key = formatHex(proposal.id);
+  const canPass = canStillPass(state, state.law.rules[changeClass], rejections);
+  return {
+    state: canPass
+      ? { ...state, proposals: state.proposals.set(key, { ...proposal, rejections }) }
+      : closeProposal(state, key, 'rejected', turn.seq),
+    effect: effectOf(turn, `${ruleOf(changeClass)}.approvers`, 'rejected', proposal),
+  };
+}
+
+function checkVoter(
+  state: VillageState,
+  { approvals, rejections }: Proposal,
+  changeClass: ChangeClass,
+  { member }: Turn,
+): void {
+  const rule = `${ruleOf(changeClass)}.approvers`;
+  checkRole(member, state.law.rules[changeClass].approvers, rule);
+  if (hasVoted(state, approvals, member) || hasVoted(state, rejections, member))
+    refuse('already-voted', rule, `${member.name} voted on this proposal before`);
+}
+
+/** True when the member, since it joined, is among `ballots`. */
+export function hasVoted(state: VillageState, ballots: readonly Ballot[], member: Member): boolean {
+  const joined = state.joined.get(member.name) ?? 0;
+  return ballots.some((ballot) => ballot.member === member.name && ballot.seq >= joined);
+}
+
+/** `ballots` with that of the member whose turn it is; one from a former membership of the same name goes. */
+export function withBallot(ballots: readonly Ballot[], { member, seq }: Turn): readonly Ballot[] {
+  const others = ballots.filter((ballot) => ballot.member !== member.name);
+  return [...others, { member: member.name, seq }];
+}
+
+function withdraw(state: VillageState, proposal: Proposal, turn: Turn): Result {
+  const { name } = turn.member;
+  if (proposal.author !== name || proposal.seq < (state.joined.get(name) ?? 0))
+    refuse('author-not-proposer', 'village.withdraw');
+  return {
+    state: closeProposal(state, formatHex(proposal.id), 'withdrawn', turn.seq),
+    effect: effectOf(turn, 'village.withdraw', 'withdrawn', proposal),
+  };
+}
+
+function activate(
+  state: VillageState,
+  proposal: Proposal,
+  changeClass: ChangeClass,
+  turn: Turn,
+): Result {
+  const rule = state.law.rules[changeClass];
+  checkRole(turn.member, rule.authors, `${ruleOf(changeClass)}.authors`);
+  if (!isApproved(state, proposal, changeClass))
+    refuse('quorum-not-met', `${ruleOf(changeClass)}.quorum`);
+  if (isDeferred(proposal, turn)) refuse('not-yet', 'village.not-before');
+  return activateNow(state, proposal, turn);
+}
+
+// The constitution in force now decides which approvals count, whatever was in force when they were given.
+function isApproved(state: VillageState, proposal: Proposal, changeClass: ChangeClass): boolean {
+  const rule = state.law.rules[changeClass];
+  return meetsQuorum(rule.quorum, countingVoters(state, rule, proposal.approvals));
+}
+
+function isDeferred({ notBefore }: Proposal, turn: Turn): boolean {
+  if (notBefore === null) return false;
+  const { timeSeconds, index } = notBefore;
+  return (
+    (timeSeconds !== null && turn.timeSeconds < timeSeconds) ||
+    (index !== null && turn.index < index)
+  );
+}
+
+function mayActivate(
+  state: VillageState,
+  proposal: Proposal,
+  changeClass: ChangeClass,
+  turn: Turn,
+): boolean {
+  return isApproved(state, proposal, changeClass) && !isDeferred(proposal, turn);
+}
+
+function activateNow(before: VillageState, proposal: Proposal, turn: Turn): Result {
+  const rule = `${ruleOf(classOf(before.law, proposal.change))}.quorum`;
+  let state = applyChange(before, proposal, turn);
+  state = closeProposal(state, formatHex(proposal.id), 'activated', turn.seq);
+  const effect = effectOf(turn, rule, 'activated', proposal);
+  return supersede(state, proposal.change, effect, turn.seq);
+}
+
+/** `state` and `effect` without the open proposals that `done` leaves nothing to change. */
+export function supersede(before: VillageState, done: Change, effect: Effect, seq: number): Result {
+  let state = before;
+  const superseded: string[] = [];
+  for (const [id, { change }] of before.proposals) {
+    if (!competes(change, done)) continue;
+    superseded.push(id);
+    state = closeProposal(state, id, 'superseded', seq);
+  }
+  return { state, effect: { ...effect, superseded } };
+}
+
+function competes(other: Change, done: Change): boolean {
+  if (other.kind === 'policy') return done.kind === 'policy' && other.policy === done.policy;
+  if (other.kind === 'constitution') return done.kind === 'constitution';
+  return done.kind === 'revocation' && equalBytes(other.key, done.key);
+}
+
+function applyChange(state: VillageState, proposal: Proposal, turn: Turn): VillageState {
+  const { change } = proposal;
+  const { seq, index, timeSeconds } = turn;
+  if (change.kind === 'revocation') return revoke(state, change, seq);
+  if (change.kind === 'constitution') {
+    checkVersion(change.version, state.constitution.version, 'village.constitution-amend');
+    const enacted = enactKeys(state, change.constitution, proposal.seq, seq);
+    return { ...state, ...enacted, constitution: { version: change.version, seq, index } };
+  }
+  checkPolicyVersion(state, change);
+  const { policy, version, digest, source } = change;
+  const previous = state.policies.get(policy) ?? null;
+  const next = { version, digest, source, seq, index, timeSeconds, previous };
+  return { ...state, policies: state.policies.set(policy, next) };
+}
+
+/** The state without the key. Refuses when nobody could amend the constitution any more. */
+export function revoke(
+  state: VillageState,
+  { member, key }: { readonly member: string; readonly key: Uint8Array },
+  seq: number,
+): VillageState {
+  const next = dropKey(state, keyOfMember(state, member, key), seq);
+  checkRule(next.law, 'constitution');
+  return next;
+}
+
+function closeProposal(
+  state: VillageState,
+  id: string,
+  end: ClosedProposal['end'],
+  seq: number,
+): VillageState {
+  const closed = [...state.closed.slice(1 - MAX_CLOSED), { id, end, seq }];
+  return { ...state, proposals: state.proposals.delete(id), closed };
+}
+
+/** The effect of this turn on a proposal. */
+export function effectOf(
+  { by }: Turn,
+  rule: string,
+  result: Effect['result'],
+  proposal: { readonly id: Uint8Array } | null,
+): Effect {
+  const id = proposal === null ? null : formatHex(proposal.id);
+  return { by, rule, result, proposal: id, superseded: [] };
+}
