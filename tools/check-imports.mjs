@@ -12,9 +12,11 @@ import { importsOf, tokensOf } from './source-tokens.mjs';
 const ALLOWED = {
   core: [],
   verifier: ['core'],
+  policy: ['core', 'verifier'],
   witness: ['core'],
   'log-server': ['core', 'verifier'],
-  e2e: ['core', 'verifier', 'witness', 'log-server'],
+  cli: ['core', 'verifier', 'policy'],
+  e2e: ['core', 'verifier', 'policy', 'witness', 'log-server', 'cli'],
 };
 
 /** Packages that the browser-safe folders may import beside the workspaces above. */
@@ -24,6 +26,11 @@ const BROWSER_SAFE = [
     name: 'the verifier library',
     holds: (path) => path.startsWith('verifier/src/') && !path.startsWith('verifier/src/cli/'),
     packages: ['@noble/'],
+  },
+  {
+    name: 'the policy engine',
+    holds: (path) => path.startsWith('policy/src/engine/'),
+    packages: [],
   },
 ];
 

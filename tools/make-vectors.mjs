@@ -14,6 +14,7 @@ import { encodingVectors } from './vectors/encodings.mjs';
 import { noteVectors } from './vectors/notes.mjs';
 import { policyVectors } from './vectors/policies.mjs';
 import { statementVectors } from './vectors/statements.mjs';
+import { streamIndexVectors } from './vectors/stream-index.mjs';
 import { treeVectors } from './vectors/trees.mjs';
 
 const FOLDER = 'test-vectors';
@@ -28,6 +29,7 @@ export function allVectors() {
     treeVectors,
     encodingVectors,
     statementVectors,
+    streamIndexVectors,
   ];
   for (const { format, verdict, name, ...vector } of makers.flatMap((make) => [...make()])) {
     const path = `${FOLDER}/${format}/${verdict}/${name}.json`;

@@ -25,7 +25,9 @@ export const ERROR_CODES = {
   'statement-malformed': 'a statement is not a COSE_Sign1 of the statement profile',
   'statement-bad-signature': 'the author signature of a statement does not verify',
   'fork-proof-malformed': 'a fork proof file is not well formed',
-  'stream-proof-malformed': 'a proof of the stream index is not well formed',
+  'stream-proof-malformed': 'a stream proof, or the index proof in it, is not well formed',
+  'state-root-fault-malformed': 'a state root fault is not well formed, or shows no fault',
+  'evidence-malformed': 'an evidence file is not well formed, or does not show what it says',
   // verification
   'origin-unknown': 'the trust policy lists no log with this origin',
   'quorum-not-met': 'too few trusted witnesses cosigned the checkpoint',
@@ -35,6 +37,10 @@ export const ERROR_CODES = {
   'checkpoint-stale': 'the checkpoint is older than the policy of the reader allows',
   'checkpoint-rolled-back': 'the checkpoint is older than one accepted before',
   'fork-detected': 'two validly signed checkpoints cannot both be true',
+  'state-root-invalid': 'the last entry of the tree is not the state root that it has to be',
+  'index-proof-failed': 'the index proof does not lead from the stream to the state root',
+  'stream-incomplete': 'the statements are not those of the stream, without a gap',
+  'stream-rolled-back': 'a stream ends before a statement that was accepted before',
   'entry-absent': 'the entry is not in the log at this size',
   'nothing-to-verify': 'there is nothing to verify against',
   // admission

@@ -164,7 +164,8 @@ test('keys with long common prefixes have deep leaves, and neighbours on every l
       assert.is(proof.siblings.length, depth + 1);
       assert.ok(checkIndexPath({ root, key, valueHash, proof }));
       assert.equal(decodeIndexProof(encodeIndexProof(proof)), proof);
-      for (let bit = 0; bit < 256; bit++) {
+      for (const bit of [0, 1, depth - 1, depth, depth + 1, 254, 255]) {
+        if (bit < 0 || bit > 255) continue;
         const byte = bit >>> 3;
         const neighbour = key.with(byte, (key[byte] ?? 0) ^ (0x80 >>> (bit & 7)));
         const isThere = leaves.some((leaf) => compareBytes(leaf.key, neighbour) === 0);
@@ -233,14 +234,14 @@ test('a mutated proof is refused, or proves nothing', () => {
   const values = manyValues(12);
   const leaves = leavesOf(values);
   const root = buildIndexRoot(values);
-  const streams = ['audit/number-3', 'village/absent-1', 'village/absent-2', 'village/absent-5'];
-  const kinds = new Set<string>();
+  const absent = Array.from({ length: 100 }, (_, i) => `village/absent-${i}`);
+  const kindOf = (stream: string): string => proofOf(streamKey(stream), leaves).end.kind;
+  const streams = ['present', 'empty', 'other'].map(
+    (kind) => ['audit/number-3', ...absent].find((stream) => kindOf(stream) === kind) ?? kind,
+  );
   for (const stream of streams) {
-    const key = streamKey(stream);
     const value = values.find((one) => one.stream === stream);
-    const proof = proofOf(key, leaves);
-    kinds.add(proof.end.kind);
-    const good = encodeIndexProof(proof);
+    const good = encodeIndexProof(proofOf(streamKey(stream), leaves));
     const format = {
       parse: decodeIndexProof,
       format: encodeIndexProof,
@@ -254,7 +255,7 @@ test('a mutated proof is refused, or proves nothing', () => {
       assert.not(value !== undefined && checkPresence({ root, value, proof: read }));
     }
   }
-  assert.equal([...kinds].sort(), ['empty', 'other', 'present']);
+  assert.equal(streams.map(kindOf), ['present', 'empty', 'other']);
 });
 
 function tryDecode(bytes: Uint8Array): IndexProof | undefined {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parseVkey } from '@writ/core/formats/key';
 import type { Child } from '@writ/e2e/harness/child';
 import { Dice } from '@writ/e2e/harness/dice';
-import { findProgram, isAvailable } from '@writ/e2e/harness/foreign';
+import { findProgram, testWith } from '@writ/e2e/harness/foreign';
 import { duplicates, Load } from '@writ/e2e/harness/load';
 import { createLog, type LogProcess, launchLog } from '@writ/e2e/harness/log-process';
 import { openSigned, read, readEntries } from '@writ/e2e/harness/log-reader';
@@ -35,25 +35,29 @@ interface Run {
   readonly acceptedAfterRefusal: number;
 }
 
-if (isAvailable('system calls fail under the log', { strace })) {
-  for (const fault of ['fdatasync:error=EIO', 'pwrite64:error=EIO', 'pwrite64:error=ENOSPC']) {
-    test(`${fault} at each of the first ${TURNS} calls loses nothing that was acknowledged`, async () => {
-      const runs: Run[] = [];
-      for (let turn = 1; turn <= TURNS; turn++)
-        runs.push(await runWithFault(`${fault}:when=${turn}`));
-      const refusing = runs.filter(({ refused }) => refused > 0);
-      const accepted = runs.map(({ acceptedAfterRefusal }) => acceptedAfterRefusal);
-      process.stdout.write(
-        `${fault}: ${runs.filter(({ failedAtStart }) => failedAtStart).length} runs failed at the start, ` +
-          `${refusing.length} refused entries, then accepted ${accepted.join(' ')}\n`,
-      );
-      assert.ok(refusing.length > 0, 'the fault was felt');
-      // Without room nothing was written and the log goes on. After any other failure nobody knows what the disk
-      // holds: only a new start may look.
-      if (fault.endsWith('ENOSPC')) assert.ok(Math.max(...accepted) > 0, 'the log goes on');
-      else assert.is(Math.max(...accepted), 0, 'the log does not go on');
-    });
-  }
+for (const fault of ['fdatasync:error=EIO', 'pwrite64:error=EIO', 'pwrite64:error=ENOSPC']) {
+  testWith(
+    test,
+    `${fault} at each of the first ${TURNS} calls loses nothing that was acknowledged`,
+    { strace },
+    () => failInTurn(fault),
+  );
+}
+
+async function failInTurn(fault: string): Promise<void> {
+  const runs: Run[] = [];
+  for (let turn = 1; turn <= TURNS; turn++) runs.push(await runWithFault(`${fault}:when=${turn}`));
+  const refusing = runs.filter(({ refused }) => refused > 0);
+  const accepted = runs.map(({ acceptedAfterRefusal }) => acceptedAfterRefusal);
+  process.stdout.write(
+    `${fault}: ${runs.filter(({ failedAtStart }) => failedAtStart).length} runs failed at the start, ` +
+      `${refusing.length} refused entries, then accepted ${accepted.join(' ')}\n`,
+  );
+  assert.ok(refusing.length > 0, 'the fault was felt');
+  // Without room for the entries nothing was written and the log goes on. After any other failure nobody knows
+  // what the disk holds: only a new start may look.
+  if (fault.endsWith('ENOSPC')) assert.ok(Math.max(...accepted) > 0, 'the log goes on');
+  else assert.is(Math.max(...accepted), 0, 'the log does not go on');
 }
 
 /** Serves, submits and reads with one failing call, then starts again without and compares. */

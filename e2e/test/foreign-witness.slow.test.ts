@@ -18,7 +18,7 @@ import { tileNodeSource } from '@writ/core/merkle/tile';
 import { buildProof } from '@writ/core/merkle/tree';
 import { sha256 } from '@writ/core/sha256';
 import { Child, runProgram } from '@writ/e2e/harness/child';
-import { findProgram, findVectors, isAvailable } from '@writ/e2e/harness/foreign';
+import { findProgram, findVectors, testWith } from '@writ/e2e/harness/foreign';
 import {
   adoptLogKey,
   type LogProcess,
@@ -43,21 +43,24 @@ const sigsumWitness = findProgram('sigsum-witness');
 const sigsumKey = findProgram('sigsum-key');
 const vectors = findVectors();
 
-if (
-  isAvailable('sigsum-witness cosigns our log', {
-    'sigsum-witness': sigsumWitness,
-    'sigsum-key': sigsumKey,
-  })
-) {
-  test('sigsum-witness cosigns our log as it grows and after both were restarted', () =>
-    inScratch(growUnderSigsum));
-}
-if (isAvailable('our witness cosigns foreign logs', { WRIT_VECTORS: vectors })) {
-  test('our witness cosigns every step of a log that Tessera wrote', () =>
-    inScratch((scratch) => cosignTessera(scratch, vectors ?? '')));
-  test('our witness answers the conversation that another witness is tested with', () =>
-    inScratch((scratch) => replayConversation(scratch, vectors ?? '')));
-}
+testWith(
+  test,
+  'sigsum-witness cosigns our log as it grows and after both were restarted',
+  { 'sigsum-witness': sigsumWitness, 'sigsum-key': sigsumKey },
+  () => inScratch(growUnderSigsum),
+);
+testWith(
+  test,
+  'our witness cosigns every step of a log that Tessera wrote',
+  { WRIT_VECTORS: vectors },
+  () => inScratch((scratch) => cosignTessera(scratch, vectors ?? '')),
+);
+testWith(
+  test,
+  'our witness answers the conversation that another witness is tested with',
+  { WRIT_VECTORS: vectors },
+  () => inScratch((scratch) => replayConversation(scratch, vectors ?? '')),
+);
 
 async function inScratch(work: (scratch: string) => Promise<void>): Promise<void> {
   const scratch = await mkdtemp(join(tmpdir(), 'writ-foreign-'));

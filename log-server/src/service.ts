@@ -1,6 +1,7 @@
 // One running log: store, log, publisher and HTTP server put together, and taken apart in the right order.
 
 import type { Server } from 'node:http';
+import { LogError } from '@writ/core/errors';
 import type { SignerKey } from '@writ/core/formats/key';
 import type { TrustPolicy } from '@writ/core/formats/tlog-policy';
 import type { Authors } from './admission/authors.ts';
@@ -14,6 +15,7 @@ import { closeServer, createLogServer, listen } from './http/server.ts';
 import { Log } from './log/log.ts';
 import { Publisher, type QuorumRule } from './log/publish.ts';
 import type { LogStore } from './storage/port.ts';
+import { Ledger } from './streams/ledger.ts';
 
 /** Time that requests under way get at the end. */
 const DRAIN_MS = 5000;
@@ -54,9 +56,12 @@ export async function startService(env: Env, options: ServiceOptions): Promise<S
   const { store, profile, softwareVersion } = options;
   const metrics = createMetrics(softwareVersion, options.processMetrics);
   const lifecycle: Lifecycle = { isStopping: false };
-  const log = new Log(store, undefined, (report) => {
-    metrics.commit(report);
-    publisher.noteGrowth();
+  const log = new Log(store, {
+    ...(profile === 'statements' ? { ledger: loadLedger(env, options) } : {}),
+    onCommit: (report) => {
+      metrics.commit(report);
+      publisher.noteGrowth();
+    },
   });
   const publisher: Publisher = new Publisher(env, log, {
     ...options,
@@ -94,6 +99,18 @@ export async function startService(env: Env, options: ServiceOptions): Promise<S
     await log.close();
   };
   return { url: urlOf(options.host, port), log, publisher, server, close };
+}
+
+/** The states of all streams, from the entries. LogError storage-corrupt. */
+function loadLedger(env: Env, options: ServiceOptions): Ledger {
+  const origin = originOf(options);
+  const signer = options.signers.find(({ type }) => type === 0x01);
+  if (signer === undefined)
+    throw new LogError('config-invalid', 'a log of statements has an Ed25519 key');
+  const nowSeconds = (): number => Math.floor(env.nowMs() / 1000);
+  const ledger = new Ledger({ origin, signer, nowSeconds });
+  ledger.load(options.store);
+  return ledger;
 }
 
 function originOf({ signers }: ServiceOptions): string {

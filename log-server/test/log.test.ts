@@ -136,7 +136,7 @@ test('proofs reach over tiles of two levels', async () => {
 });
 
 test('an empty entry, one byte too much and a full pool are refused before an index is given', async () => {
-  const log = new Log(openMemoryStore(), { queuedEntries: 3, queuedBytes: 1000 });
+  const log = new Log(openMemoryStore(), { limits: { queuedEntries: 3, queuedBytes: 1000 } });
   assert.is(await code(log.add(new Uint8Array(0))), 'entry-empty');
   assert.is(await code(log.add(new Uint8Array(65_536))), 'entry-too-large');
   const codes = await Promise.all(entriesOf(0, 5).map((entry) => code(log.add(entry))));

@@ -40,6 +40,7 @@ export class AppendMaker {
       entries: encodeBundle(entries),
       hashes: integrated.hashes,
       streams,
+      positions: [...streams].map(([stream, { seq, index }]) => ({ stream, seq, index })),
     };
     this.#edge = integrated.edge;
     this.#size = append.head.size;

@@ -75,9 +75,10 @@ export function makeWorld(options: WorldOptions = {}): World {
   );
   const policyText = `log ${formatVkey(LOG_KEY)}\n${lines.join('')}${quorum}`;
   const env = testEnv();
-  const log = new Log(options.store ?? openMemoryStore(), options.limits, () =>
-    publisher.noteGrowth(),
-  );
+  const log = new Log(options.store ?? openMemoryStore(), {
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
+    onCommit: () => publisher.noteGrowth(),
+  });
   const publisher: Publisher = new Publisher(env, log, {
     origin: ORIGIN,
     signers: [LOG_KEY],

@@ -115,7 +115,7 @@ export function decodePayload(statement: Statement): Payload {
 
 /** The payload bytes that `decodePayload` reads back. Throws RangeError when a field breaks the format. */
 export function encodePayload(payload: Payload): Uint8Array {
-  const value = valueOf(payload);
+  const value = payloadValue(payload);
   try {
     KINDS.get(payload.kind)?.read(value);
   } catch (error) {
@@ -126,7 +126,7 @@ export function encodePayload(payload: Payload): Uint8Array {
   return encodeCbor(value);
 }
 
-function valueOf(payload: Payload): CborValue {
+function payloadValue(payload: Payload): CborValue {
   switch (payload.kind) {
     case 'note':
     case 'denial':

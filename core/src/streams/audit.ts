@@ -10,6 +10,7 @@ import { type Authority, type Outcome, refuse, settle } from './refusal.ts';
 import { memberNamed, type VillageState, validKey } from './village-state.ts';
 
 export interface AuditState {
+  readonly family: 'audit';
   readonly head: Head;
   /** Denials in the stream so far. */
   readonly denials: number;
@@ -36,7 +37,11 @@ export function reduceAudit(
       else refuse('kind-out-of-place', `audit.${payload.kind}`);
       const rule = isDenial ? 'constitution.recordDenials' : 'audit.note';
       return {
-        state: { head: headOf(statement, context.index), denials: denials + (isDenial ? 1 : 0) },
+        state: {
+          family: 'audit',
+          head: headOf(statement, context.index),
+          denials: denials + (isDenial ? 1 : 0),
+        },
         effect: { by, rule, result: 'recorded', proposal: null, superseded: [] },
       };
     },
@@ -57,7 +62,7 @@ function checkDenial(
   context: Context,
 ): void {
   if (!isOfLog(statement, context)) refuse('author-not-log', 'audit.denial');
-  if (village === undefined) return refuse('village-unknown', 'audit.denial');
+  if (village === undefined) refuse('village-unknown', 'audit.denial');
   if (!village.law.recordDenials) refuse('denials-off', 'constitution.recordDenials');
   const denied = parseStreamId(denial.stream);
   const isHere =
@@ -73,7 +78,7 @@ function checkNote(
 ): void {
   if (village === undefined || isOfLog(statement, context)) return;
   const record = village.keys.get(stranger(statement).keyId);
-  if (record === undefined) return refuse('author-not-member', 'audit.note');
+  if (record === undefined) refuse('author-not-member', 'audit.note');
   const isGood = validKey(village, statement.keyId) !== undefined;
   if (!isGood || memberNamed(village, record.member) === undefined)
     refuse('key-revoked', 'constitution.members.keys');

@@ -21,6 +21,7 @@ export interface InboxProposal {
 }
 
 export interface InboxState {
+  readonly family: 'inbox';
   readonly village: string;
   readonly head: Head;
   /** Proposals that were neither decided nor expired when the last statement came, by statement id. */

@@ -42,6 +42,7 @@ export function reduceInbox(
       checkOpen(village, open.size);
       return {
         state: {
+          family: 'inbox',
           village: name,
           head: headOf(statement, context.index),
           proposals: open.set(formatHex(statement.id), proposal),

@@ -14,6 +14,7 @@ import { type Outcome, refuse, settle } from './refusal.ts';
 export const REDUCER_VERSION = 1;
 
 export interface LogState {
+  readonly family: 'log';
   readonly head: Head;
   /** The Ed25519 public key for the next statement of the log. */
   readonly key: Uint8Array;
@@ -61,7 +62,14 @@ export function isOfLog(statement: Statement, { logKey }: Context): boolean {
 
 function firstState(statement: Statement, { index, logKey }: Context): LogState {
   const head = headOf(statement, index);
-  return { head, key: logKey, protocol: REDUCER_VERSION, timeSeconds: 0, streams: 0 };
+  return {
+    family: 'log',
+    head,
+    key: logKey,
+    protocol: REDUCER_VERSION,
+    timeSeconds: 0,
+    streams: 0,
+  };
 }
 
 function next(state: LogState, { statement, payload }: Step, context: Context): LogState {

@@ -13,7 +13,7 @@ export function reduceNode(
 ): Outcome<OwnedState> {
   const { streamId } = step.statement;
   const village = streamId.family === 'node' ? streamId.village : '';
-  if (context.village(village) !== undefined) return reduceOwned(state, step, context);
+  if (context.village(village) !== undefined) return reduceOwned('node', state, step, context);
   return settle(
     () => stranger(step.statement),
     () => refuse('village-unknown', 'node.village'),

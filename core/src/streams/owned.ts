@@ -8,6 +8,7 @@ import { type Outcome, refuse, settle } from './refusal.ts';
 
 /** State of a stream that belongs to the key of its first statement. */
 export interface OwnedState {
+  readonly family: 'node' | 'package';
   readonly head: Head;
   /** Key id in hexadecimal. */
   readonly owner: string;
@@ -15,6 +16,7 @@ export interface OwnedState {
 
 /** The state of an owned stream behind `step`; `state` is undefined before its first statement. */
 export function reduceOwned(
+  family: OwnedState['family'],
   state: OwnedState | undefined,
   { statement }: Step,
   context: Context,
@@ -28,7 +30,7 @@ export function reduceOwned(
       if (owner !== by.keyId)
         refuse('author-not-owner', 'stream.owner', undefined, { expected: owner });
       return {
-        state: { head: headOf(statement, context.index), owner },
+        state: { family, head: headOf(statement, context.index), owner },
         effect: { by, rule: 'stream.owner', result: 'recorded', proposal: null, superseded: [] },
       };
     },

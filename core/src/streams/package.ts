@@ -11,5 +11,5 @@ export function reducePackage(
   step: Step,
   context: Context,
 ): Outcome<OwnedState> {
-  return reduceOwned(state, step, context);
+  return reduceOwned('package', state, step, context);
 }

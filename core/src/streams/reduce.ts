@@ -10,19 +10,13 @@ import { isOfLog, type LogState, reduceLog } from './log-stream.ts';
 import { reduceNode } from './node.ts';
 import type { OwnedState } from './owned.ts';
 import { reducePackage } from './package.ts';
-import type { Head, Step } from './position.ts';
+import type { Step } from './position.ts';
 import type { Outcome } from './refusal.ts';
 import { reduceVillage } from './village.ts';
 import type { VillageState } from './village-state.ts';
 
-/** The state of a stream, by its family. */
-export type StreamState =
-  | { readonly family: 'village'; readonly state: VillageState }
-  | { readonly family: 'inbox'; readonly state: InboxState }
-  | { readonly family: 'audit'; readonly state: AuditState }
-  | { readonly family: 'log'; readonly state: LogState }
-  | { readonly family: 'node'; readonly state: OwnedState }
-  | { readonly family: 'package'; readonly state: OwnedState };
+/** The state of a stream; `family` says of which. */
+export type StreamState = VillageState | InboxState | AuditState | LogState | OwnedState;
 
 /** Stream id → state. */
 export type StreamStates = ReadonlyMap<string, StreamState>;
@@ -36,59 +30,37 @@ export function reduce(states: StreamStates, step: Step, context: Context): Outc
   const before = states.get(stream);
   switch (streamId.family) {
     case 'village':
-      return inFamily('village', reduceVillage(stateOf(before, 'village'), step, context));
+      return reduceVillage(before?.family === 'village' ? before : undefined, step, context);
     case 'inbox':
-      return inFamily('inbox', reduceInbox(stateOf(before, 'inbox'), step, context));
+      return reduceInbox(before?.family === 'inbox' ? before : undefined, step, context);
     case 'audit':
-      return inFamily('audit', reduceAudit(stateOf(before, 'audit'), step, context));
+      return reduceAudit(before?.family === 'audit' ? before : undefined, step, context);
     case 'log':
-      return inFamily('log', reduceLog(stateOf(before, 'log'), step, context));
+      return reduceLog(before?.family === 'log' ? before : undefined, step, context);
     case 'node':
-      return inFamily('node', reduceNode(stateOf(before, 'node'), step, context));
+      return reduceNode(before?.family === 'node' ? before : undefined, step, context);
     case 'package':
-      return inFamily('package', reducePackage(stateOf(before, 'package'), step, context));
+      return reducePackage(before?.family === 'package' ? before : undefined, step, context);
   }
-}
-
-type StateOf<Family> = Extract<StreamState, { readonly family: Family }>['state'];
-
-function stateOf<Family extends StreamState['family']>(
-  before: StreamState | undefined,
-  family: Family,
-): StateOf<Family> | undefined {
-  return isOf(before, family) ? before.state : undefined;
-}
-
-function isOf<Family extends StreamState['family']>(
-  state: StreamState | undefined,
-  family: Family,
-): state is Extract<StreamState, { readonly family: Family }> {
-  return state?.family === family;
-}
-
-function inFamily<Family extends string, State>(
-  family: Family,
-  outcome: Outcome<State>,
-): Outcome<{ readonly family: Family; readonly state: State }> {
-  if (!outcome.admitted) return outcome;
-  return { ...outcome, state: { family, state: outcome.state } };
 }
 
 /** The context of the statement at leaf `index` when `states` are those before it. */
 export function contextAt(states: StreamStates, index: number, firstLogKey: Uint8Array): Context {
-  const log = stateOf(states.get('log'), 'log');
+  const log = states.get('log');
+  const isStarted = log?.family === 'log';
   return {
     index,
-    timeSeconds: log?.timeSeconds ?? 0,
-    logKey: log?.key ?? firstLogKey,
-    village: (name) => stateOf(states.get(`village/${name}`), 'village'),
-    inbox: (name) => stateOf(states.get(`inbox/${name}`), 'inbox'),
+    timeSeconds: isStarted ? log.timeSeconds : 0,
+    logKey: isStarted ? log.key : firstLogKey,
+    village: (name) => {
+      const state = states.get(`village/${name}`);
+      return state?.family === 'village' ? state : undefined;
+    },
+    inbox: (name) => {
+      const state = states.get(`inbox/${name}`);
+      return state?.family === 'inbox' ? state : undefined;
+    },
   };
-}
-
-/** The head of a stream. */
-export function headOfState({ state }: StreamState): Head {
-  return state.head;
 }
 
 /**

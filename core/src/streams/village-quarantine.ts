@@ -12,13 +12,12 @@ import {
   checkRole,
   effectOf,
   expiryOf,
-  hasVoted,
   openProposal,
   type Result,
   type Turn,
-  withBallot,
 } from './village-proposals.ts';
 import { type Decision, isExpired, type Proposal, type VillageState } from './village-state.ts';
+import { hasVoted, withBallot } from './village-votes.ts';
 
 const RULE = 'constitution.quarantine';
 

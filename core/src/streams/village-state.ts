@@ -105,6 +105,7 @@ export interface Usage {
 }
 
 export interface VillageState {
+  readonly family: 'village';
   readonly village: string;
   readonly name: string;
   readonly head: Head;

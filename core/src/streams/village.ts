@@ -24,7 +24,6 @@ import {
   revoke,
   supersede,
   type Turn,
-  vote,
 } from './village-proposals.ts';
 import { checkSpecSize, decideQuarantine } from './village-quarantine.ts';
 import {
@@ -34,6 +33,7 @@ import {
   type PolicyVersion,
   type VillageState,
 } from './village-state.ts';
+import { vote } from './village-votes.ts';
 
 /** The state of a village behind `step`; `state` is undefined before its first statement. */
 export function reduceVillage(
@@ -72,6 +72,7 @@ function create(statement: Statement, payload: VillageCreate, context: Context):
   const by = { ...stranger(statement), member: founder.name, constitution: inForce };
   return {
     state: {
+      family: 'village',
       village: streamId.family === 'village' ? streamId.village : '',
       name,
       head: headOf(statement, context.index),

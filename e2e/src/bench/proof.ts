@@ -25,7 +25,7 @@ export interface ProofCase {
 }
 
 export async function makeProofCase(): Promise<ProofCase> {
-  const log = new Log(openMemoryStore(), { queuedEntries: ENTRIES, queuedBytes: 1e9 });
+  const log = new Log(openMemoryStore(), { limits: { queuedEntries: ENTRIES, queuedBytes: 1e9 } });
   const entryAt = (i: number): Uint8Array => utf8(`entry ${i} ${'x'.repeat(280)}`);
   await log.addMany(Array.from({ length: ENTRIES }, (_, i) => entryAt(i)));
   const seed = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);

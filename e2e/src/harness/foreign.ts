@@ -37,8 +37,8 @@ export function findVectors(): string | undefined {
 }
 
 /**
- * True when everything in `needs` was found. Else says what is skipped and why; throws instead when
- * WRIT_REQUIRE_ALL=1.
+ * True when everything in `needs` was found; undefined stands for what was not. Else says what is skipped and why;
+ * throws instead when WRIT_REQUIRE_ALL=1. At the top of a file that ends the whole run: prefer `testWith`.
  */
 export function isAvailable(
   test: string,
@@ -50,4 +50,21 @@ export function isAvailable(
   if (process.env['WRIT_REQUIRE_ALL'] === '1') throw new Error(`${test}: ${reason}`);
   process.stdout.write(`skipped: ${test} (${reason})\n`);
   return false;
+}
+
+/** How a suite of uvu takes a test. */
+type AddTest = (title: string, body: () => Promise<void>) => void;
+
+/** Adds a test if everything that it needs was found; else it is skipped, or fails, by name as in `isAvailable`. */
+export function testWith(
+  test: AddTest,
+  title: string,
+  needs: Readonly<Record<string, string | undefined>>,
+  body: () => Promise<void>,
+): void {
+  try {
+    if (isAvailable(title, needs)) test(title, body);
+  } catch (error) {
+    test(title, () => Promise.reject(error));
+  }
 }

@@ -33,7 +33,7 @@ import {
 
 const ORIGIN = 'kill.example/log';
 const WITNESSES = ['w1', 'w2'];
-const POLL_MS = 7;
+const POLL_MS = 12;
 /** Old acknowledgements that are looked up again after each restart. */
 const OLD_SAMPLES = 4;
 

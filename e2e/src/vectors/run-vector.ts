@@ -26,6 +26,7 @@ import { checkInclusion } from '@writ/core/merkle/inclusion';
 import { decodePayload, encodePayload } from '@writ/core/statements/kinds';
 import { checkStatementSignature, decodeStatement } from '@writ/core/statements/statement';
 import { openProof } from '@writ/verifier/entry';
+import { runStreamIndex } from './stream-index.ts';
 import { typedCbor } from './typed-cbor.ts';
 
 /** `valid`, then facts about valid input, or code and detail of the refusal. */
@@ -81,6 +82,7 @@ const FORMATS: ReadonlyMap<string, (input: VectorInput) => Facts | false> = new 
   ['ed25519', runEd25519],
   ['cbor', runCbor],
   ['statement', runStatement],
+  ['stream-index', runStreamIndex],
 ]);
 
 function runNote(input: VectorInput): Facts {

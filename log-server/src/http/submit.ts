@@ -2,10 +2,10 @@
 
 import { formatHex } from '@writ/core/bytes';
 import { splitCborSequence } from '@writ/core/cbor/decode';
-import { isLogError, LogError } from '@writ/core/errors';
+import { bug, isLogError, LogError } from '@writ/core/errors';
 import { MAX_ENTRY_SIZE } from '@writ/core/formats/entry-bundle';
 import { formatTlogProof } from '@writ/core/formats/tlog-proof';
-import { type Admitted, admitStatement } from '../admission/statement.ts';
+import { type Admitted, type Authorities, admitStatement } from '../admission/statement.ts';
 import type { Sequenced } from '../log/batch.ts';
 import { MAX_BATCH_BODY, MAX_BATCH_ITEMS, splitByteStrings } from './batch.ts';
 import type { BodyReader } from './body.ts';
@@ -26,12 +26,19 @@ export async function addEntry(deps: AppDeps, bodies: BodyReader, call: Call): P
     const { index } = await deps.log.add(body);
     return wait === undefined ? textReply(String(index)) : waitReply(deps, call, index, wait);
   }
-  const admitted = await admitStatement(body, deps.authors());
+  const admitted = await admitStatement(body, authoritiesOf(deps));
   const sequenced = await deps.log.add(admitted.entry, admitted.move);
   if (wait !== undefined) return waitReply(deps, call, sequenced.index, wait);
   if (call.c.req.header('accept')?.startsWith('text/plain') === true)
     return textReply(String(sequenced.index));
   return jsonReply({ ...resultOf(admitted, sequenced), status: 'sequenced' });
+}
+
+/** Who may write as things stand. What changes until the statement is sequenced, the ledger judges then. */
+function authoritiesOf({ authors, log, publisher }: AppDeps): Authorities {
+  const logKey =
+    publisher.keys.find(({ type }) => type === 0x01)?.publicKey ?? bug('a log has an Ed25519 key');
+  return { authors: authors(), states: log.ledger?.states ?? new Map(), logKey };
 }
 
 function resultOf(admitted: Admitted, { index, isDuplicate }: Sequenced): object {
@@ -53,8 +60,10 @@ async function addStatements(deps: AppDeps, call: Call, body: Uint8Array): Promi
   const items = splitCborSequence(body, { maxItems: MAX_BATCH_ITEMS, allowTag18: true });
   if (items.length === 0)
     throw new LogError('batch-malformed', 'the batch is empty', { offset: 0 });
-  const authors = deps.authors();
-  const admissions = await Promise.allSettled(items.map((item) => admitStatement(item, authors)));
+  const authorities = authoritiesOf(deps);
+  const admissions = await Promise.allSettled(
+    items.map((item) => admitStatement(item, authorities)),
+  );
   // All signatures are checked by now, so the statements of one stream enter the pool in their order.
   const results = admissions.map(async (admission) => {
     if (admission.status === 'rejected') throw admission.reason;

@@ -6,7 +6,14 @@ import { LogError } from '@writ/core/errors';
 import { writeBundleEntry } from '@writ/core/formats/entry-bundle';
 import { hashBundleEntries } from '@writ/core/merkle/leaf-batch';
 import { HASH_SIZE } from '@writ/core/sha256';
-import { type Append, SEGMENT_ENTRIES, type StreamHead, type TreeHead } from '../storage/port.ts';
+import type { Step } from '@writ/core/streams/position';
+import {
+  type Append,
+  SEGMENT_ENTRIES,
+  type StreamHead,
+  type StreamPosition,
+  type TreeHead,
+} from '../storage/port.ts';
 import { type Edge, edgeRoot, integrate } from './integrate.ts';
 
 /** Largest number of entries and bytes in one commit: bounds its time on the event loop and its memory. */
@@ -19,6 +26,8 @@ export interface StreamMove {
   readonly seq: number;
   /** Statement id of the predecessor, null for the first of a stream. */
   readonly previous: Uint8Array | null;
+  /** The whole statement, where the rules of its stream are to be kept. */
+  readonly step?: Step;
 }
 
 /** One admitted entry that waits for its index. `settle` is called exactly once. */
@@ -41,8 +50,12 @@ export interface Ground {
   readonly head: TreeHead;
   readonly edge: Edge;
   readStream(stream: string): StreamHead | undefined;
+  /** Told once for each batch where its leaf hashes are, before anything else. */
+  expect(hashes: Uint8Array): void;
   /** Index of the entry with the leaf hash at `offset`, in the log or earlier in this batch. */
   find(hashes: Uint8Array, offset: number): number | undefined;
+  /** Why the rules of its stream refuse a statement at `index`; applies it when they do not. */
+  judge(step: Step, index: number): LogError | undefined;
   /** Remembers the leaf hash at `offset` under its new index. */
   remember(hashes: Uint8Array, offset: number, index: number): void;
 }
@@ -73,7 +86,9 @@ export function countForBatch(waiting: readonly Submission[], from: number, size
 /** Prepares one commit on `ground`. */
 export function prepareBatch(batch: readonly Submission[], ground: Ground): Prepared {
   const { bundle, ends, hashes } = hashEntries(batch);
+  ground.expect(hashes);
   const streams = new Map<string, StreamHead>();
+  const positions: StreamPosition[] = [];
   const outcomes: Outcome[] = [];
   let kept = 0;
   let keptEnd = 0;
@@ -81,6 +96,9 @@ export function prepareBatch(batch: readonly Submission[], ground: Ground): Prep
     const outcome = judge(submission, i, hashes, streams, ground, ground.head.size + kept);
     outcomes.push(outcome);
     if (outcome instanceof LogError || outcome.isDuplicate) continue;
+    const { move } = submission;
+    if (move !== undefined)
+      positions.push({ stream: move.stream, seq: move.seq, index: outcome.index });
     const start = i === 0 ? 0 : (ends[i - 1] ?? 0);
     const end = ends[i] ?? 0;
     if (kept < i) {
@@ -99,6 +117,7 @@ export function prepareBatch(batch: readonly Submission[], ground: Ground): Prep
     entries: bundle.subarray(0, keptEnd),
     hashes: integrated.hashes,
     streams,
+    positions,
   };
   return { append, edge: integrated.edge, outcomes };
 }
@@ -135,6 +154,8 @@ function judge(
   if (move === undefined) return { index, isDuplicate: false };
   const head = streams.get(move.stream) ?? ground.readStream(move.stream);
   if (!continues(move, head)) return conflict(move, head);
+  const refused = move.step === undefined ? undefined : ground.judge(move.step, index);
+  if (refused !== undefined) return refused;
   const statementId = hashes.slice(i * HASH_SIZE, (i + 1) * HASH_SIZE);
   streams.set(move.stream, { seq: move.seq, statementId, index });
   return { index, isDuplicate: false };

@@ -10,10 +10,11 @@ import { consistencyNodes } from '@writ/core/merkle/consistency';
 import { inclusionNodes } from '@writ/core/merkle/inclusion';
 import { TILE_WIDTH } from '@writ/core/merkle/tile';
 import { buildProof, treeRoot } from '@writ/core/merkle/tree';
-import { HASH_SIZE } from '@writ/core/sha256';
 import type { LogStore, StreamHead, TreeHead } from '../storage/port.ts';
+import type { Ledger } from '../streams/ledger.ts';
 import {
   countForBatch,
+  type Outcome,
   type Prepared,
   prepareBatch,
   type Sequenced,
@@ -22,7 +23,7 @@ import {
 } from './batch.ts';
 import { edgeOf, type ReadHashes, readTile, storedNodes } from './edge.ts';
 import { type Edge, edgeRoot } from './integrate.ts';
-import { LeafIndex } from './leaf-index.ts';
+import { KnownLeaves } from './known-leaves.ts';
 
 /** Back-pressure: what may wait for a commit. Beyond it submissions are refused with `overloaded`. */
 export interface LogLimits {
@@ -38,32 +39,41 @@ export interface CommitReport {
   readonly bytes: number;
 }
 
-/** Hashes read at a time when the leaf index is built. */
-const INDEX_CHUNK = 8192;
+/** What a log needs beside its store; all of it may be left out. */
+export interface LogOptions {
+  readonly limits?: LogLimits;
+  readonly onCommit?: (report: CommitReport) => void;
+  /** Keeps the rules of streams; without it entries are any bytes. Loaded from the store already. */
+  readonly ledger?: Ledger;
+}
+
+/** Who waits for a seal. */
+interface Sealing {
+  resolve(head: TreeHead): void;
+  reject(error: unknown): void;
+}
 
 export class Log {
   readonly store: LogStore;
+  readonly ledger: Ledger | undefined;
   readonly #limits: LogLimits;
   readonly #onCommit: (report: CommitReport) => void;
   readonly #readHashes: ReadHashes;
   #edge: Edge;
-  #index: LeafIndex;
-  #pending: Uint8Array = new Uint8Array(0);
+  readonly #leaves: KnownLeaves;
   #waiting: Submission[] = [];
   #waitingBytes = 0;
   #draining: Promise<void> | undefined;
+  readonly #sealing: Sealing[] = [];
   #heldBecause: string | undefined;
   #stoppedBecause: string | undefined;
 
   /** Starts on an opened store. LogError storage-corrupt when its hashes do not give its root. */
-  constructor(
-    store: LogStore,
-    limits: LogLimits = DEFAULT_LIMITS,
-    onCommit: (report: CommitReport) => void = () => {},
-  ) {
+  constructor(store: LogStore, options: LogOptions = {}) {
     this.store = store;
-    this.#limits = limits;
-    this.#onCommit = onCommit;
+    this.ledger = options.ledger;
+    this.#limits = options.limits ?? DEFAULT_LIMITS;
+    this.#onCommit = options.onCommit ?? (() => {});
     this.#readHashes = (level, start, count) => store.readHashes(level, start, count);
     this.#edge = edgeOf(store.head.size, this.#readHashes);
     if (!equalBytes(edgeRoot(this.#edge), store.head.root)) {
@@ -72,7 +82,7 @@ export class Log {
         'the stored hashes do not give the stored root: restore a backup',
       );
     }
-    this.#index = this.#buildIndex();
+    this.#leaves = new KnownLeaves(store);
   }
 
   /** The durable head. */
@@ -167,9 +177,29 @@ export class Log {
   #push(submission: Submission): void {
     this.#waiting.push(submission);
     this.#waitingBytes += submission.entry.length;
+    this.#wake();
+  }
+
+  #wake(): void {
     // After the current round of I/O events, so that everything that arrived in it shares the commit.
     this.#draining ??= new Promise((resolve) => {
       setImmediate(() => resolve(this.#drain()));
+    });
+  }
+
+  /** The head that may be published: in a log of statements it ends with a state root. */
+  get sealed(): TreeHead {
+    if (this.ledger === undefined || this.ledger.sealedSize === this.head.size) return this.head;
+    const size = this.ledger.sealedSize;
+    return { size, root: this.rootAt(size) };
+  }
+
+  /** Ends the log with a state root, unless it does already, and gives that head. LogError log-stopped, storage-full. */
+  seal(): Promise<TreeHead> {
+    if (this.ledger === undefined) return Promise.resolve(this.head);
+    return new Promise((resolve, reject) => {
+      this.#sealing.push({ resolve, reject });
+      this.#wake();
     });
   }
 
@@ -181,15 +211,59 @@ export class Log {
   }
 
   async #drain(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 || this.#sealing.length > 0) {
+      const sealing = this.#sealing.splice(0);
       const waiting = this.#takeWaiting();
       for (let from = 0; from < waiting.length; ) {
+        // Rules take their time from the latest state root: no entry is judged under an old one.
+        if (this.ledger?.isStale === true && !(await this.#refreshTime(this.ledger, waiting, from)))
+          break;
         const count = countForBatch(waiting, from, this.head.size);
         await this.#commit(waiting.slice(from, from + count));
         from += count;
       }
+      if (sealing.length > 0 && this.ledger !== undefined)
+        await this.#settleSealing(sealing, this.ledger);
     }
     this.#draining = undefined;
+  }
+
+  /** Puts a fresh state root before what waits; when that fails, nothing of it is taken. */
+  async #refreshTime(
+    ledger: Ledger,
+    waiting: readonly Submission[],
+    from: number,
+  ): Promise<boolean> {
+    try {
+      await this.#commitRoot(ledger);
+      return true;
+    } catch (error) {
+      if (!isLogError(error)) throw error;
+      for (const submission of waiting.slice(from)) submission.settle(error);
+      return false;
+    }
+  }
+
+  async #settleSealing(sealing: readonly Sealing[], ledger: Ledger): Promise<void> {
+    try {
+      if (ledger.sealedSize !== this.head.size || this.head.size === 0)
+        await this.#commitRoot(ledger);
+      for (const { resolve } of sealing) resolve(this.head);
+    } catch (error) {
+      for (const { reject } of sealing) reject(error);
+    }
+  }
+
+  async #commitRoot(ledger: Ledger): Promise<void> {
+    const { entry, step } = ledger.stateRoot(this.head.size);
+    const { stream, seq, previous } = step.statement;
+    let outcome: Outcome | undefined;
+    const settle: Submission['settle'] = (settled) => {
+      outcome = settled;
+    };
+    await this.#commit([{ entry, move: { stream, seq, previous, step }, settle }]);
+    if (outcome instanceof LogError) throw outcome;
+    ledger.sealed(this.head.size);
   }
 
   /** Commits one batch and settles each of its submissions, whatever happens. */
@@ -204,6 +278,7 @@ export class Log {
         await this.store.append(append);
         this.#edge = edge;
       }
+      this.ledger?.keep();
       for (const [i, submission] of batch.entries())
         submission.settle(outcomes[i] ?? bug('an outcome is missing'));
       const entries = append === undefined ? 0 : append.head.size - append.previousSize;
@@ -222,11 +297,10 @@ export class Log {
       head: this.head,
       edge: this.#edge,
       readStream: (stream) => this.store.readStream(stream),
-      find: (hashes, offset) => {
-        this.#pending = hashes;
-        return this.#index.find(hashes, offset);
-      },
-      remember: (hashes, offset, index) => this.#index.insert(hashes, offset, index),
+      expect: (hashes) => this.#leaves.expect(hashes),
+      find: (hashes, offset) => this.#leaves.find(hashes, offset),
+      judge: (step, index) => this.ledger?.judge(step, index),
+      remember: (hashes, offset, index) => this.#leaves.remember(hashes, offset, index),
     });
   }
 
@@ -235,8 +309,9 @@ export class Log {
    * second attempt on the same descriptors, the process must start anew from what is on the disk.
    */
   #failed(batch: readonly Submission[], error: unknown): void {
+    this.ledger?.undo();
     if (isLogError(error, 'storage-full')) {
-      this.#index = this.#buildIndex();
+      this.#leaves.rebuild();
       for (const submission of batch) submission.settle(error);
       return;
     }
@@ -292,7 +367,7 @@ export class Log {
 
   /** Index of the durable entry with this leaf hash. */
   findLeaf(leafHash: Uint8Array): number | undefined {
-    const index = this.#index.find(leafHash, 0);
+    const index = this.#leaves.find(leafHash, 0);
     return index !== undefined && index < this.head.size ? index : undefined;
   }
 
@@ -305,27 +380,6 @@ export class Log {
     await this.#draining;
     this.#stoppedBecause ??= 'it is shutting down';
     await this.store.close();
-  }
-
-  #buildIndex(): LeafIndex {
-    const index = new LeafIndex((at, hashes, offset) => this.#isLeafAt(at, hashes, offset));
-    for (let start = 0; start < this.head.size; start += INDEX_CHUNK) {
-      const count = Math.min(INDEX_CHUNK, this.head.size - start);
-      const hashes = this.store.readHashes(0, start, count);
-      for (let i = 0; i < count; i++) index.insert(hashes, i * HASH_SIZE, start + i);
-    }
-    return index;
-  }
-
-  /** Compares with the stored leaf hash, or with that of the batch being prepared. */
-  #isLeafAt(at: number, hashes: Uint8Array, offset: number): boolean {
-    const { size } = this.head;
-    const stored = at < size ? this.store.readHashes(0, at, 1) : this.#pending;
-    const from = at < size ? 0 : (at - size) * HASH_SIZE;
-    return equalBytes(
-      stored.subarray(from, from + HASH_SIZE),
-      hashes.subarray(offset, offset + HASH_SIZE),
-    );
   }
 }
 

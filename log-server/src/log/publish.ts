@@ -12,7 +12,7 @@ import { type SignerKey, type VerifierKey, verifierOf } from '@writ/core/formats
 import { formatNote, type NoteSignature, parseNote } from '@writ/core/formats/note';
 import { isQuorumMet, type TrustPolicy } from '@writ/core/formats/tlog-policy';
 import type { Env } from '../env.ts';
-import type { CheckpointCause, CheckpointRecord } from '../storage/port.ts';
+import type { CheckpointCause, CheckpointRecord, TreeHead } from '../storage/port.ts';
 import {
   type CosignOptions,
   type CosignRound,
@@ -167,6 +167,10 @@ export class Publisher {
     try {
       return await this.#publish(cause);
     } catch (error) {
+      if (isLogError(error, 'storage-full')) {
+        this.#env.log.warn({ err: error }, 'no room to seal the log');
+        return undefined;
+      }
       const reason = error instanceof Error ? error.message : 'unknown';
       const code = isLogError(error) ? error.code : 'bug';
       this.#env.log.error({ err: error, code }, 'the log stops: its state cannot be signed');
@@ -180,7 +184,13 @@ export class Publisher {
     const started = performance.now();
     const { origin, signers } = this.options;
     const nowSeconds = BigInt(Math.floor(this.#env.nowMs() / 1000));
-    const signed = await signHead(this.#log, origin, signers, this.keys, nowSeconds);
+    const head = await this.#headFor(cause);
+    const signed = await signHead(
+      this.#log,
+      head,
+      { origin, signers, keys: this.keys },
+      nowSeconds,
+    );
     const round = await this.#cosign(signed);
     this.failures = round.quorumMet ? 0 : this.failures + 1;
     if (!round.quorumMet && (this.options.quorumRule === 'require' || this.#isOldNews(signed))) {
@@ -194,6 +204,15 @@ export class Publisher {
     const { number, size, quorumMet, witnesses } = record;
     this.#env.log.debug({ number, size, quorumMet, witnesses, cause }, 'checkpoint published');
     return record;
+  }
+
+  /**
+   * Sealing adds to the log, so it waits until the witnesses have confirmed what is there: at a start, and after a
+   * round without quorum, the head that was sealed before is offered again.
+   */
+  #headFor(cause: CheckpointCause): Promise<TreeHead> {
+    const isConfirmed = cause !== 'start' && !this.needsConfirmation;
+    return isConfirmed ? this.#log.seal() : Promise.resolve(this.#log.sealed);
   }
 
   /** Without quorum, the same size need not be marked twice, and never hides a row that had the quorum. */

@@ -13,6 +13,10 @@ import type { LogStore, TreeHead } from '../storage/port.ts';
 export interface TreeSource {
   /** The durable head. */
   readonly head: TreeHead;
+  /** The newest head that may be published. */
+  readonly sealed: TreeHead;
+  /** Makes the present entries publishable, and gives that head. */
+  seal(): Promise<TreeHead>;
   /** Why the log takes no entries; undefined while it does. */
   readonly stoppedBecause: string | undefined;
   readonly store: LogStore;
@@ -21,6 +25,13 @@ export interface TreeSource {
   proveConsistency(oldSize: number, size: number): Uint8Array[];
   /** Makes the log read-only until an operator has looked at it. */
   stop(because: string): void;
+}
+
+/** The name of the log and the keys that it signs with; `keys` are the public halves of `signers`. */
+export interface LogIdentity {
+  readonly origin: string;
+  readonly signers: readonly SignerKey[];
+  readonly keys: readonly VerifierKey[];
 }
 
 /** A head that the log has signed. */
@@ -34,17 +45,15 @@ export interface SignedHead {
 }
 
 /**
- * Signs the present head with `signers`, whose public halves are `keys`, and keeps the note in the store. LogError checkpoint-rolled-back, fork-detected or
- * hash-mismatch when the store does not continue what was signed before: the log must stop, the key was not used.
+ * Signs `head`, one that may be published, and keeps the note in the store. LogError checkpoint-rolled-back,
+ * fork-detected or hash-mismatch when the store does not continue what was signed before: the log must stop, the key was not used.
  */
 export async function signHead(
   log: TreeSource,
-  origin: string,
-  signers: readonly SignerKey[],
-  keys: readonly VerifierKey[],
+  { size, root }: TreeHead,
+  { origin, signers, keys }: LogIdentity,
   nowSeconds: bigint,
 ): Promise<SignedHead> {
-  const { size, root } = log.head;
   const previous = log.store.signed === undefined ? undefined : parseNote(log.store.signed);
   if (previous !== undefined) checkContinues(log, size, parseCheckpoint(previous.text), origin);
   if (!equalBytes(log.rootAt(size), root)) {

@@ -120,6 +120,11 @@ function checkpointKey(number: number): string {
   return `c/${String(number).padStart(16, '0')}`;
 }
 
+/** `#` is in no stream id, so no stream's rows lie between those of another. */
+function positionKey(stream: string, seq: number): string {
+  return `e/${stream}#${String(seq).padStart(16, '0')}`;
+}
+
 function textBytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
@@ -181,6 +186,9 @@ class LevelStore implements LogStore {
     for (const [stream, streamHead] of batch.streams) {
       rows.push({ type: 'put', key: `s/${stream}`, value: encodeRow(streamHead) });
     }
+    for (const { stream, seq, index } of batch.positions) {
+      rows.push({ type: 'put', key: positionKey(stream, seq), value: textBytes(String(index)) });
+    }
     return rows;
   }
 
@@ -195,6 +203,15 @@ class LevelStore implements LogStore {
   readStream(stream: string): StreamHead | undefined {
     const stored = this.#db.getSync(`s/${stream}`);
     return stored === undefined ? undefined : decodeStream(stored);
+  }
+
+  async readPositions(stream: string, from: number, limit: number): Promise<number[]> {
+    if (limit <= 0) return [];
+    const range = { gte: positionKey(stream, from), lt: `e/${stream}#:`, limit };
+    const positions: number[] = [];
+    for await (const value of this.#db.values(range))
+      positions.push(Number(new TextDecoder().decode(value)));
+    return positions;
   }
 
   async putSigned(note: Uint8Array): Promise<void> {

@@ -25,6 +25,7 @@ class MemoryStore implements LogStore {
   readonly #entries: Uint8Array[] = [];
   readonly #hashes: Uint8Array[][] = [];
   readonly #streams = new Map<string, StreamHead>();
+  readonly #positions = new Map<string, number[]>();
   readonly #checkpoints: CheckpointRecord[] = [];
 
   get latestCheckpoint(): CheckpointRecord | undefined {
@@ -44,6 +45,11 @@ class MemoryStore implements LogStore {
         this.#hashes[level].push(row.slice(at, at + HASH_SIZE));
     }
     for (const [stream, head] of batch.streams) this.#streams.set(stream, head);
+    for (const { stream, seq, index } of batch.positions) {
+      const positions = this.#positions.get(stream) ?? [];
+      this.#positions.set(stream, positions);
+      positions[seq] = index;
+    }
     this.head = batch.head;
   }
 
@@ -57,6 +63,10 @@ class MemoryStore implements LogStore {
 
   readStream(stream: string): StreamHead | undefined {
     return this.#streams.get(stream);
+  }
+
+  async readPositions(stream: string, from: number, limit: number): Promise<number[]> {
+    return (this.#positions.get(stream) ?? []).slice(from, from + limit);
   }
 
   async putSigned(note: Uint8Array): Promise<void> {

@@ -20,6 +20,13 @@ export interface StreamHead {
 /** Entries of a batch never cross a multiple of this, so that a driver can cut files there. */
 export const SEGMENT_ENTRIES = 65_536;
 
+/** The leaf index of one statement of a stream. */
+export interface StreamPosition {
+  readonly stream: string;
+  readonly seq: number;
+  readonly index: number;
+}
+
 /** What one group commit adds to the log. */
 export interface Append {
   /** Compare-and-swap: the size the caller built upon. */
@@ -31,6 +38,8 @@ export interface Append {
   readonly hashes: readonly Uint8Array[];
   /** Heads of the streams that the batch moved, by stream id. */
   readonly streams: ReadonlyMap<string, StreamHead>;
+  /** Where the statements of the batch stand. */
+  readonly positions: readonly StreamPosition[];
 }
 
 /** Why a checkpoint was published. */
@@ -73,6 +82,8 @@ export interface LogStore {
   readHashes(level: number, start: number, count: number): Uint8Array;
   /** The head of a stream, or undefined. */
   readStream(stream: string): StreamHead | undefined;
+  /** Leaf indexes of the statements `from`, `from` + 1, ... of a stream, at most `limit`; those that are there. */
+  readPositions(stream: string, from: number, limit: number): Promise<number[]>;
 
   /** The note that was signed last, kept before any witness or reader sees it; the log never signs below it. */
   readonly signed: Uint8Array | undefined;

@@ -31,6 +31,15 @@ const NEXT: Partial<Readonly<Record<ErrorCode, string>>> = {
   'checkpoint-rolled-back':
     'get the newest checkpoint; if the log has none, report it to its witnesses',
   'fork-detected': 'stop relying on this log and publish the fork proof',
+  'stream-proof-malformed': READ_AGAIN,
+  'state-root-fault-malformed':
+    'ask whoever made the file for the original: as it stands it proves nothing',
+  'state-root-invalid':
+    'do not rely on this tree: audit the log with `writ-verify log`, and publish what it finds',
+  'index-proof-failed':
+    'get the proof of the stream you asked for again; if it stays so, the proof is false',
+  'stream-incomplete':
+    'get the stream again from its start; if it stays so, statements are held back',
   'entry-absent': 'check the index, or wait for a checkpoint that covers the entry',
   'nothing-to-verify': 'give the command something to check against, as its --help shows',
   'not-found': 'the log does not serve what this check needs: try another mirror of it',

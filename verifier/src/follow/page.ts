@@ -1,0 +1,195 @@
+// Opening a follow page (spec/follow.md section 3): the statements of a stream with their verified leaf indexes and
+// the time of the log before each. That is the context in which the rules of the stream judge them.
+
+import { equalBytes } from '@writ/core/bytes';
+import { Ed25519Verifier } from '@writ/core/ed25519';
+import { LogError } from '@writ/core/errors';
+import type { VerifierKey } from '@writ/core/formats/key';
+import type { TrustPolicy } from '@writ/core/formats/tlog-policy';
+import { checkInclusion } from '@writ/core/merkle/inclusion';
+import { decodePayload, type Payload } from '@writ/core/statements/kinds';
+import {
+  checkStatementSignature,
+  decodeStatement,
+  type Statement,
+} from '@writ/core/statements/statement';
+import { coseKeyThumbprint } from '@writ/core/statements/thumbprint';
+import {
+  type Anchor,
+  decodeFollowPage,
+  type FollowPage,
+  type Place,
+  type Span,
+} from '@writ/core/streams/follow-page';
+import { decodeStreamProof } from '@writ/core/streams/stream-proof';
+import type { OpenOptions, VerifiedCheckpoint } from '../checkpoint.ts';
+import { openStreamProof, type VerifiedStream } from '../stream.ts';
+
+/** A statement of the page in its place. */
+export interface PlacedStatement {
+  readonly statement: Statement;
+  readonly payload: Payload;
+  readonly leafIndex: number;
+  /** Time of the newest state root before it; 0 before the first. */
+  readonly timeSeconds: number;
+}
+
+export interface VerifiedPage {
+  readonly stream: VerifiedStream;
+  /** Size of the tree that `consistency` starts from; whether it holds is for `advance` to say. */
+  readonly since: number;
+  readonly consistency: readonly Uint8Array[];
+  readonly statements: readonly PlacedStatement[];
+}
+
+/** A stretch of the log in which the time of the log does not change. */
+interface Stretch {
+  readonly from: number;
+  readonly to: number;
+  readonly timeSeconds: number;
+}
+
+/**
+ * Verifies a page under `policy`. LogError as `openStreamProof`; stream-proof-malformed when places are missing;
+ * inclusion-failed; state-root-invalid when the time before a statement is not shown; statement-malformed.
+ */
+export function openFollowPage(
+  bytes: Uint8Array,
+  policy: TrustPolicy,
+  options: OpenOptions = {},
+): VerifiedPage {
+  const page = decodeFollowPage(bytes);
+  const stream = openStreamProof(page.streamProof, policy, options);
+  const { entries, stateRoot } = decodeStreamProof(page.streamProof);
+  if (page.places.length !== entries.length)
+    throw malformed(`${entries.length} statements have ${page.places.length} places`);
+  const keys = policy.logs
+    .map(({ key }) => key)
+    .filter(({ name, type }) => name === stream.checkpoint.origin && type === 1);
+  const stretches = page.spans.map((span) =>
+    openSpan(span, stateRoot, stream.checkpoint, keys),
+  );
+  return {
+    stream,
+    since: page.since,
+    consistency: page.consistency,
+    statements: placeAll(page, entries, stream, stretches),
+  };
+}
+
+function placeAll(
+  page: FollowPage,
+  entries: readonly Uint8Array[],
+  stream: VerifiedStream,
+  stretches: readonly Stretch[],
+): PlacedStatement[] {
+  let last = -1;
+  return page.places.map((place, i) => {
+    const bytes = entries[i] ?? new Uint8Array(0);
+    const statement = decodeStatement(bytes);
+    const leafIndex = indexOf(place, statement, stream);
+    if (leafIndex <= last)
+      throw incomplete('the statements of a stream stand in the log in their order', leafIndex);
+    last = leafIndex;
+    const { from, to, timeSeconds } = stretches[place.span] ?? NOWHERE;
+    if (leafIndex <= from || leafIndex >= to)
+      throw badRoot(`entry ${leafIndex} lies outside of the stretch that should give its time`);
+    return { statement, payload: decodePayload(statement), leafIndex, timeSeconds };
+  });
+}
+
+const NOWHERE: Stretch = { from: 0, to: 0, timeSeconds: 0 };
+
+/** The proven leaf index of a statement: by the stream index for the head, by inclusion for all others. */
+function indexOf(
+  { leafIndex, proof }: Place,
+  { id }: Statement,
+  { head, checkpoint }: VerifiedStream,
+): number {
+  if (proof !== null) {
+    requireIncluded({ leafIndex, proof }, id, checkpoint);
+    return leafIndex;
+  }
+  if (head === null || head.leafIndex !== leafIndex || !equalBytes(head.statementId, id))
+    throw malformed('a place without proof is that of the head of the stream');
+  return leafIndex;
+}
+
+function requireIncluded(
+  { leafIndex, proof }: Anchor,
+  id: Uint8Array,
+  { size, root }: VerifiedCheckpoint,
+): void {
+  const index = BigInt(leafIndex);
+  if (checkInclusion({ index, size, root, leafHash: id, proof })) return;
+  const message = 'the proof does not lead from the statement to the root';
+  throw new LogError('inclusion-failed', message, { index: leafIndex });
+}
+
+/**
+ * Between the first and the last statement of its chain a span has no state root: the time is that of the first,
+ * or 0 when that is the first statement of the log at all.
+ */
+function openSpan(
+  span: Span,
+  stateRoot: Uint8Array,
+  checkpoint: VerifiedCheckpoint,
+  keys: readonly VerifierKey[],
+): Stretch {
+  const { before, after } = span;
+  const chain = after === null ? [...span.chain, stateRoot] : span.chain;
+  const statements = chain.map((bytes) => openOwnStatement(bytes, keys));
+  const [first, last] = [statements[0], statements.at(-1)];
+  if (first === undefined || last === undefined || (before !== null && first === last))
+    throw malformed('a span has too few statements of the log');
+  requireChain(statements);
+  const lastIndex = after === null ? Number(checkpoint.size) - 1 : after.leafIndex;
+  // Without an anchor it is the state root of the tree, which the stream proof has shown to be its last entry.
+  if (after !== null) requireIncluded(after, last.id, checkpoint);
+  const quiet = statements.slice(before === null ? 0 : 1, -1);
+  if (quiet.some(({ kind }) => kind === 'state-root'))
+    throw badRoot('another state root lies between the statement and the one that gives its time');
+  if (before === null) {
+    if (first.seq !== 0) throw badRoot('statements of the log before the span are left out');
+    return { from: -1, to: lastIndex, timeSeconds: 0 };
+  }
+  requireIncluded(before, first.id, checkpoint);
+  const payload = decodePayload(first);
+  if (payload.kind !== 'state-root' || payload.size !== before.leafIndex)
+    throw badRoot('the first statement of a span is not the state root of its place');
+  return { from: before.leafIndex, to: lastIndex, timeSeconds: payload.timeSeconds };
+}
+
+/** A statement that the log itself made. Keys it has retired have to stay in the trust policy for that. */
+function openOwnStatement(bytes: Uint8Array, keys: readonly VerifierKey[]): Statement {
+  const statement = decodeStatement(bytes);
+  if (statement.stream !== 'log') throw badRoot('a statement of another stream gives no time');
+  const key = keys.find(({ publicKey }) =>
+    equalBytes(coseKeyThumbprint(publicKey), statement.keyId),
+  );
+  if (key === undefined) throw badRoot('no key of the log in the trust policy signed it');
+  checkStatementSignature(statement, new Ed25519Verifier(key.publicKey));
+  return statement;
+}
+
+function requireChain(statements: readonly Statement[]): void {
+  for (const [i, statement] of statements.entries()) {
+    const previous = statements[i - 1];
+    if (previous === undefined) continue;
+    const follows = statement.seq === previous.seq + 1 && statement.previous !== null;
+    if (!follows || !equalBytes(statement.previous ?? new Uint8Array(0), previous.id))
+      throw badRoot('the statements of the log in a span do not follow each other');
+  }
+}
+
+function malformed(message: string): LogError {
+  return new LogError('stream-proof-malformed', `follow page: ${message}`, { field: 'page' });
+}
+
+function badRoot(message: string): LogError {
+  return new LogError('state-root-invalid', message, { field: 'span' });
+}
+
+function incomplete(message: string, index: number): LogError {
+  return new LogError('stream-incomplete', message, { index });
+}
