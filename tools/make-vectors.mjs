@@ -16,6 +16,7 @@ import { policyVectors } from './vectors/policies.mjs';
 import { statementVectors } from './vectors/statements.mjs';
 import { streamIndexVectors } from './vectors/stream-index.mjs';
 import { treeVectors } from './vectors/trees.mjs';
+import { villageVectors } from './vectors/villages.mjs';
 
 const FOLDER = 'test-vectors';
 
@@ -29,6 +30,7 @@ export function allVectors() {
     treeVectors,
     encodingVectors,
     statementVectors,
+    villageVectors,
     streamIndexVectors,
   ];
   for (const { format, verdict, name, ...vector } of makers.flatMap((make) => [...make()])) {

@@ -35,6 +35,10 @@ import {
 
 const test = suite('streams');
 
+function isRangeError(error: unknown): boolean {
+  return error instanceof RangeError;
+}
+
 function failure(run: () => unknown): LogError {
   try {
     run();
@@ -127,7 +131,12 @@ test('the audit stream with the name of a village is for its members', () => {
   world.add(AUDIT, note, 'eve');
   world.add(AUDIT, note, 'log');
   assert.is(world.why(AUDIT, note, 'oz'), 'author-not-member by audit.note');
-  const revoke = { kind: 'key-revoke', member: 'eve', key: keyOf('eve').publicKey, reason: '' } as const;
+  const revoke = {
+    kind: 'key-revoke',
+    member: 'eve',
+    key: keyOf('eve').publicKey,
+    reason: '',
+  } as const;
   world.add(VILLAGE, revoke, 'eve');
   assert.is(world.refusal(AUDIT, note, 'eve').code, 'key-revoked');
 });
@@ -210,7 +219,10 @@ test('replay goes on from states that were kept', () => {
   const world = busyWorld();
   const first = replay(world.entries.slice(0, 4), OPTIONS);
   const kept = new Map(
-    [...first.states].map(([stream, state]) => [stream, decodeStreamState(encodeStreamState(state))]),
+    [...first.states].map(([stream, state]) => [
+      stream,
+      decodeStreamState(encodeStreamState(state)),
+    ]),
   );
   const rest = replay(world.entries.slice(4), { ...OPTIONS, from: { states: kept, index: 4 } });
   for (const [stream, state] of world.states) {
@@ -234,8 +246,10 @@ test('replay stops at the first entry that should not be there, and says where',
 
 test('replay refuses a leaf left out, doubled, exchanged or forged', () => {
   const { entries } = busyWorld();
-  const renumbered = (list: readonly LogEntry[]) => list.map(({ bytes }, index) => ({ index, bytes }));
-  const codeOf = (list: readonly LogEntry[]) => failure(() => replay(renumbered(list), OPTIONS)).code;
+  const renumbered = (list: readonly LogEntry[]) =>
+    list.map(({ bytes }, index) => ({ index, bytes }));
+  const codeOf = (list: readonly LogEntry[]) =>
+    failure(() => replay(renumbered(list), OPTIONS)).code;
   assert.is(codeOf(entries.filter(({ index }) => index !== 2)), 'stream-conflict');
   assert.is(codeOf([...entries, ...entries.slice(2, 3)]), 'stream-conflict');
   const [zero, one, two, three, ...rest] = entries;
@@ -250,8 +264,9 @@ test('replay refuses a leaf left out, doubled, exchanged or forged', () => {
 test('replay takes entries in their order only', () => {
   const whole = new Replay(OPTIONS);
   const { entries } = busyWorld();
-  assert.throws(() => entries.slice(1).forEach((entry) => whole.add(entry)), RangeError);
-  assert.throws(() => new Replay({ logKey: new Uint8Array(32) }), RangeError);
+  const [, second] = entries;
+  assert.throws(() => second !== undefined && whole.add(second), isRangeError);
+  assert.throws(() => new Replay({ logKey: new Uint8Array(32) }), isRangeError);
 });
 
 test('replay asks about the index of every state root, with the heads before it', () => {

@@ -155,7 +155,10 @@ test('the key of a guarded member goes by the rule for the constitution', () => 
 test('a revocation by its owner closes the proposal to revoke it', () => {
   const base = constitution();
   const clerks = rule({ authors: ['admin'], approvers: ['admin', 'approver'], quorum: count(2) });
-  const world = foundedWorld({ ...base, rules: { ...base.rules, members: clerks, constitution: clerks } });
+  const world = foundedWorld({
+    ...base,
+    rules: { ...base.rules, members: clerks, constitution: clerks },
+  });
   const proposal = world.add(VILLAGE, revoke('ben'), 'ada');
   const effect = world.effect(VILLAGE, revoke('ben'), 'ben');
   assert.equal(effect.superseded, [formatHex(proposal)]);
@@ -163,7 +166,10 @@ test('a revocation by its owner closes the proposal to revoke it', () => {
 
 test('an amendment replaces the constitution at its position', () => {
   const world = foundedWorld();
-  const law = constitution({ visibility: 'private', staleness: { mode: 'freeze', maxSeconds: 60 } });
+  const law = constitution({
+    visibility: 'private',
+    staleness: { mode: 'freeze', maxSeconds: 60 },
+  });
   assert.is(world.refusal(VILLAGE, amend(1, law), 'ada').code, 'version-wrong');
   assert.is(world.refusal(VILLAGE, amend(3, law), 'ada').code, 'version-wrong');
   assert.is(world.refusal(VILLAGE, amend(2, law), 'ben').code, 'author-lacks-role');
@@ -272,7 +278,12 @@ test('ordinary members change by the rule for members, guarded ones by that for 
     promote('eve', 'clerk'),
     promote('mia', 'admin'),
     { ...law, members: [...members, member('puppet', ['admin'])] },
-    { ...law, members: members.map((one) => (one.name === 'ada' ? { ...one, keys: [keyOf('x').publicKey] } : one)) },
+    {
+      ...law,
+      members: members.map((one) =>
+        one.name === 'ada' ? { ...one, keys: [keyOf('x').publicKey] } : one,
+      ),
+    },
     { ...promote('eve', 'author'), visibility: 'private' as const },
     { ...law, rules: { ...law.rules, constitution: clerks } },
   ];

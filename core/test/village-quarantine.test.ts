@@ -89,10 +89,7 @@ test('the approval names the digest of what was seen', () => {
   const refusal = world.refusal(VILLAGE, approval(proposal, 'something else'), 'ben');
   assert.is(refusal.code, 'digest-mismatch');
   assert.is(refusal.detail['expected'], formatHex(sha256(spec('version 1'))));
-  assert.is(
-    world.refusal(VILLAGE, approval(new Uint8Array(32)), 'ben').code,
-    'proposal-unknown',
-  );
+  assert.is(world.refusal(VILLAGE, approval(new Uint8Array(32)), 'ben').code, 'proposal-unknown');
 });
 
 test('an inbox without a village, or of a village that wants none, takes nothing', () => {
@@ -129,7 +126,9 @@ test('an approval given before its member lost the role does not count', () => {
   const proposal = world.add(INBOX, change(1), 'oz');
   world.add(VILLAGE, approval(proposal), 'ben');
   const law = quarantined({ quorum: count(2) });
-  const members = law.members.map((one) => (one.name === 'ben' ? { ...one, roles: ['author'] } : one));
+  const members = law.members.map((one) =>
+    one.name === 'ben' ? { ...one, roles: ['author'] } : one,
+  );
   const next = { ...law, members };
   const amend = { kind: 'constitution-amend', version: 2, constitution: next, reason: '' } as const;
   world.add(VILLAGE, amend, 'ada');
@@ -185,7 +184,12 @@ test('an outsider has so many statements a day', () => {
 
 test('a revoked key is not an outsider’s key', () => {
   const world = foundedWorld();
-  const revoke = { kind: 'key-revoke', member: 'ben', key: keyOf('ben').publicKey, reason: '' } as const;
+  const revoke = {
+    kind: 'key-revoke',
+    member: 'ben',
+    key: keyOf('ben').publicKey,
+    reason: '',
+  } as const;
   world.add(VILLAGE, revoke, 'ben');
   assert.is(world.refusal(INBOX, change(1), 'ben').code, 'key-revoked');
 });

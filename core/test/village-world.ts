@@ -3,9 +3,9 @@
 import { concatBytes, utf8 } from '@writ/core/bytes';
 import { Ed25519Signer } from '@writ/core/ed25519';
 import { sha256 } from '@writ/core/sha256';
+import { formatCanonicalJson } from '@writ/core/statements/jcs';
 import { decodePayload, encodePayload, type Payload } from '@writ/core/statements/kinds';
 import type { Constitution, Member, Rule } from '@writ/core/statements/kinds/constitution';
-import { formatCanonicalJson } from '@writ/core/statements/jcs';
 import { decodeStatement, signStatement } from '@writ/core/statements/statement';
 import { logKeyProof } from '@writ/core/streams/log-stream';
 import { contextAt, reduce, type StreamState } from '@writ/core/streams/reduce';
@@ -32,7 +32,12 @@ export function keyOf(label: string): Ed25519Signer {
 export const LOG_KEY = keyOf('log');
 
 /** A member whose keys are those of `labels`, its own name where none are given. */
-export function member(name: string, roles: readonly string[], labels = [name], weight = 1): Member {
+export function member(
+  name: string,
+  roles: readonly string[],
+  labels = [name],
+  weight = 1,
+): Member {
   return { name, roles, weight, keys: labels.map((label) => keyOf(label).publicKey) };
 }
 

@@ -225,10 +225,7 @@ test('a proposal becomes active with the approval that meets the quorum, its aut
   assert.is(world.effect(VILLAGE, vote, 'cid').result, 'approved');
   assert.is(world.refusal(VILLAGE, vote, 'cid').code, 'already-voted');
   const stop = { kind: 'activate', proposal } as const;
-  assert.is(
-    world.why(VILLAGE, stop, 'ben'),
-    'quorum-not-met by constitution.rules.policy.quorum',
-  );
+  assert.is(world.why(VILLAGE, stop, 'ben'), 'quorum-not-met by constitution.rules.policy.quorum');
   assert.is(
     world.why(VILLAGE, vote, 'eve'),
     'author-lacks-role by constitution.rules.policy.approvers',
@@ -405,7 +402,10 @@ test('votes on what was never proposed are refused', () => {
   const world = foundedWorld();
   const proposal = new Uint8Array(32).fill(3);
   for (const kind of ['approve', 'reject', 'withdraw', 'activate'] as const) {
-    assert.is(world.why(VILLAGE, { kind, proposal }, 'ben'), 'proposal-unknown by village.proposals');
+    assert.is(
+      world.why(VILLAGE, { kind, proposal }, 'ben'),
+      'proposal-unknown by village.proposals',
+    );
   }
 });
 
@@ -443,10 +443,7 @@ test('a policy is switched off as a version, and on again by the next', () => {
   assert.is(world.village.policies.get(POLICY)?.digest, null);
   assert.is(world.refusal(VILLAGE, { ...off, version: 3 }, 'ben').code, 'policy-disabled');
   const back = { kind: 'policy-rollback', policy: POLICY, version: 3, reason: '' } as const;
-  assert.is(
-    world.refusal(VILLAGE, { ...back, toVersion: 2 }, 'ben').code,
-    'version-without-spec',
-  );
+  assert.is(world.refusal(VILLAGE, { ...back, toVersion: 2 }, 'ben').code, 'version-without-spec');
   world.add(VILLAGE, { ...back, toVersion: 1 }, 'ben');
   assert.equal(world.village.policies.get(POLICY)?.digest, sha256(spec('version 1')));
 });

@@ -18,7 +18,7 @@ import { tileNodeSource } from '@writ/core/merkle/tile';
 import { buildProof } from '@writ/core/merkle/tree';
 import { sha256 } from '@writ/core/sha256';
 import { Child, runProgram } from '@writ/e2e/harness/child';
-import { findProgram, findVectors, testWith } from '@writ/e2e/harness/foreign';
+import { demand, findProgram, findVectors, isWanted } from '@writ/e2e/harness/foreign';
 import {
   adoptLogKey,
   type LogProcess,
@@ -43,24 +43,25 @@ const sigsumWitness = findProgram('sigsum-witness');
 const sigsumKey = findProgram('sigsum-key');
 const vectors = findVectors();
 
-testWith(
-  test,
-  'sigsum-witness cosigns our log as it grows and after both were restarted',
-  { 'sigsum-witness': sigsumWitness, 'sigsum-key': sigsumKey },
-  () => inScratch(growUnderSigsum),
-);
-testWith(
-  test,
-  'our witness cosigns every step of a log that Tessera wrote',
-  { WRIT_VECTORS: vectors },
-  () => inScratch((scratch) => cosignTessera(scratch, vectors ?? '')),
-);
-testWith(
-  test,
-  'our witness answers the conversation that another witness is tested with',
-  { WRIT_VECTORS: vectors },
-  () => inScratch((scratch) => replayConversation(scratch, vectors ?? '')),
-);
+const sigsumNeeds = { 'sigsum-witness': sigsumWitness, 'sigsum-key': sigsumKey };
+const vectorNeeds = { WRIT_VECTORS: vectors };
+
+if (isWanted('sigsum-witness cosigns our log', sigsumNeeds)) {
+  test('sigsum-witness cosigns our log as it grows and after both were restarted', () => {
+    demand(sigsumNeeds);
+    return inScratch(growUnderSigsum);
+  });
+}
+if (isWanted('our witness cosigns foreign logs', vectorNeeds)) {
+  test('our witness cosigns every step of a log that Tessera wrote', () => {
+    demand(vectorNeeds);
+    return inScratch((scratch) => cosignTessera(scratch, vectors ?? ''));
+  });
+  test('our witness answers the conversation that another witness is tested with', () => {
+    demand(vectorNeeds);
+    return inScratch((scratch) => replayConversation(scratch, vectors ?? ''));
+  });
+}
 
 async function inScratch(work: (scratch: string) => Promise<void>): Promise<void> {
   const scratch = await mkdtemp(join(tmpdir(), 'writ-foreign-'));

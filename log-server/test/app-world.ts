@@ -15,7 +15,7 @@ export interface AppWorld extends World {
 }
 
 export function appWorld(profile: Profile, options: WorldOptions = {}): AppWorld {
-  const world = makeWorld(options);
+  const world = makeWorld({ hasLedger: profile === 'statements', ...options });
   const { env, log, publisher, policyText } = world;
   const metrics = createMetrics('0.0.0-test');
   watchLog(metrics, log, publisher, env.nowMs);

@@ -2,13 +2,16 @@
 // nothing happens that is not documented.
 
 import { readFileSync } from 'node:fs';
-import { concatBytes } from '@writ/core/bytes';
+import { concatBytes, formatHex } from '@writ/core/bytes';
 import { ERROR_CODES, LogError } from '@writ/core/errors';
+import { leafHash } from '@writ/core/merkle/hash';
+import { sha256 } from '@writ/core/sha256';
 import { ERROR_STATUS } from '@writ/log-server/http/errors';
 import { ROUTES } from '@writ/log-server/http/routes';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type AppWorld, appWorld, COSE, post, SEQUENCE } from './app-world.ts';
+import { change, constitution, moveOf, statementOf } from './village-statements.ts';
 import { addEntries, noteStatement } from './world.ts';
 
 interface Described {
@@ -67,6 +70,32 @@ const get =
   ({ request }) =>
     request(path, { headers });
 const LEAF = '/leaf/0000000000000000000000000000000000000000000000000000000000000000';
+
+const FOUNDED = statementOf(
+  'village/north',
+  { kind: 'village-create', name: 'North', constitution: constitution() },
+  'ada',
+  undefined,
+);
+const CHANGE = change(1);
+/** A village with one policy. */
+const VILLAGE = [
+  FOUNDED,
+  statementOf('village/north', CHANGE, 'ben', { seq: 0, statementId: leafHash(FOUNDED) }),
+];
+const SPEC_DIGEST = formatHex(
+  sha256(CHANGE.kind === 'policy-change' ? CHANGE.spec : new Uint8Array(0)),
+);
+
+/** The answers that every route of a village has. */
+function villageAnswers(operation: string, path: string): Readonly<Record<string, Provoke>> {
+  return {
+    [`${operation} 200`]: get(path),
+    [`${operation} 400`]: get(`${path}?x=1`),
+    [`${operation} 404`]: get(path.replace('north', 'south')),
+    [`${operation} 500`]: brokenPublisher(path),
+  };
+}
 
 /** What provokes each documented answer, by operation and status. */
 const ANSWERS: Readonly<Record<string, Provoke>> = {
@@ -138,6 +167,18 @@ const ANSWERS: Readonly<Record<string, Provoke>> = {
   'streamHead 400': get('/streams/x/head'),
   'streamHead 404': get('/streams/audit/none/head'),
   'streamHead 500': broken('/streams/audit/one/head'),
+  'stream 200': get('/streams/village/north'),
+  'stream 400': get('/streams/village/north?from=9'),
+  'stream 404': async () => appWorld('raw').request('/streams/village/north'),
+  'stream 500': brokenPublisher('/streams/village/north'),
+  ...villageAnswers('villageLatest', '/villages/north/policy/latest'),
+  'villageLatest 304': get('/villages/north/policy/latest', { 'if-none-match': '*' }),
+  ...villageAnswers('villageUpdates', '/villages/north/policy/updates'),
+  ...villageAnswers('villagePolicy', `/villages/north/policies/${SPEC_DIGEST}`),
+  ...villageAnswers('villageMembers', '/villages/north/members'),
+  ...villageAnswers('villageQuarantine', '/villages/north/quarantine'),
+  ...villageAnswers('villageDenials', '/villages/north/denials'),
+  ...villageAnswers('villageAudit', '/villages/north/audit'),
   'history 200': get('/checkpoints'),
   'history 400': get('/checkpoints?x=1'),
   'history 500': broken('/checkpoints'),
@@ -192,6 +233,7 @@ function brokenPublisher(path: string): Provoke {
 async function preparedWorld(): Promise<AppWorld> {
   const world = appWorld('statements');
   await addEntries(world.log, 3);
+  for (const entry of VILLAGE) await world.log.add(entry, moveOf(entry));
   await world.publisher.publishNow();
   return world;
 }

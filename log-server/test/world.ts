@@ -17,6 +17,7 @@ import { Log, type LogLimits } from '@writ/log-server/log/log';
 import { Publisher, type PublisherOptions } from '@writ/log-server/log/publish';
 import { openMemoryStore } from '@writ/log-server/storage/memory';
 import type { LogStore } from '@writ/log-server/storage/port';
+import { Ledger } from '@writ/log-server/streams/ledger';
 
 export const ORIGIN = 'log.example/test';
 
@@ -53,6 +54,8 @@ export function testEnv(): TestEnv {
 }
 
 export interface WorldOptions extends Partial<PublisherOptions> {
+  /** Keeps the rules of streams, as a log of statements does. */
+  readonly hasLedger?: boolean;
   readonly store?: LogStore;
   readonly limits?: LogLimits;
   readonly witnesses?: readonly FakeWitness[];
@@ -75,7 +78,9 @@ export function makeWorld(options: WorldOptions = {}): World {
   );
   const policyText = `log ${formatVkey(LOG_KEY)}\n${lines.join('')}${quorum}`;
   const env = testEnv();
-  const log = new Log(options.store ?? openMemoryStore(), {
+  const store = options.store ?? openMemoryStore();
+  const log = new Log(store, {
+    ...(options.hasLedger === true ? { ledger: ledgerOf(env, store) } : {}),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     onCommit: () => publisher.noteGrowth(),
   });
@@ -94,6 +99,14 @@ export function makeWorld(options: WorldOptions = {}): World {
 }
 
 /** Adds entries that no other call adds. */
+/** The ledger of a store whose log signs with LOG_KEY. */
+export function ledgerOf(env: TestEnv, store: LogStore): Ledger {
+  const nowSeconds = (): number => Math.floor(env.nowMs() / 1000);
+  const ledger = new Ledger({ origin: ORIGIN, signer: LOG_KEY, nowSeconds });
+  ledger.load(store);
+  return ledger;
+}
+
 export async function addEntries(log: Log, count: number, label = 'entry'): Promise<void> {
   const first = log.head.size;
   const entries = Array.from({ length: count }, (_, i) => utf8(`${label} ${first + i}`));

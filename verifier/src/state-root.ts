@@ -69,7 +69,8 @@ export function readStateRoot(
   return root;
 }
 
-function decodeStateRoot(bytes: Uint8Array): { statement: Statement; root: StateRoot } {
+/** The statement and the payload of a state root, of which nothing is verified. LogError state-root-invalid. */
+export function decodeStateRoot(bytes: Uint8Array): { statement: Statement; root: StateRoot } {
   try {
     const statement = decodeStatement(bytes);
     const payload = decodePayload(statement);

@@ -58,9 +58,9 @@ export class VerifiedStream {
     this.stateRoot = Object.freeze(parts.stateRoot);
     this.stream = parts.stream;
     this.head = parts.head === null ? null : Object.freeze(parts.head);
-    this.heads = Object.freeze([...parts.heads]);
     this.from = parts.from;
     this.statements = Object.freeze([...parts.statements]);
+    this.heads = Object.freeze(parts.heads.filter(({ seq }) => seq >= this.next));
     Object.freeze(this);
   }
 
@@ -231,9 +231,8 @@ export function continueStream(previous: VerifiedStream, next: VerifiedStream): 
   else if (next.head !== null) requireHeadId(last, next.head);
   const heads = [...previous.heads, ...next.heads];
   for (const head of heads) requireKept(head, next);
-  const joined = { ...next, heads: heads.filter(({ seq }) => seq >= next.next) };
   const statements = [...previous.statements, ...next.statements];
-  return new VerifiedStream(SEAL, { ...joined, from: previous.from, statements });
+  return new VerifiedStream(SEAL, { ...next, heads, from: previous.from, statements });
 }
 
 function requireLater(older: VerifiedCheckpoint, newer: VerifiedCheckpoint): void {

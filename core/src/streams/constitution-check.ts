@@ -12,7 +12,7 @@ import {
   type Quorum,
 } from '../statements/kinds/constitution.ts';
 import { refuse } from './refusal.ts';
-import type { Ballot, Change, VillageState } from './village-state.ts';
+import { type Ballot, type Change, memberNamed, type VillageState } from './village-state.ts';
 
 /** Path of the rule of a class. */
 export function ruleOf(changeClass: ChangeClass): string {
@@ -54,13 +54,14 @@ export function countingVoters(
   electorate: Electorate,
   ballots: readonly Ballot[],
 ): readonly Member[] {
-  return state.law.members.filter(
-    (member) =>
-      hasRole(member, electorate.approvers) &&
-      ballots.some(
-        ({ member: name, seq }) => name === member.name && seq >= (state.joined.get(name) ?? 0),
-      ),
-  );
+  const voters: Member[] = [];
+  for (const { member: name, seq } of ballots) {
+    const member = memberNamed(state, name);
+    if (member === undefined || voters.includes(member)) continue;
+    const isSince = seq >= (state.joined.get(name) ?? 0);
+    if (isSince && hasRole(member, electorate.approvers)) voters.push(member);
+  }
+  return voters;
 }
 
 /** True when all members that may still approve could meet the quorum. */

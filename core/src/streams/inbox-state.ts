@@ -6,7 +6,8 @@ import type { Usage } from './village-state.ts';
 
 /** What an outsider proposed. It does nothing until the village takes it up. */
 export interface InboxProposal {
-  readonly id: Uint8Array;
+  /** Id of the statement in hexadecimal. */
+  readonly id: string;
   readonly seq: number;
   /** Leaf index. */
   readonly index: number;

@@ -12,10 +12,9 @@ import type { InboxProposal, InboxState } from './inbox-state.ts';
 import { checkPosition, headOf, type Step } from './position.ts';
 import { type Outcome, refuse, settle } from './refusal.ts';
 import { checkSpecSize } from './village-quarantine.ts';
-import { countUse, isExpired, type Usage, type VillageState } from './village-state.ts';
+import { countUse, isExpired, NO_USAGE, type Usage, type VillageState } from './village-state.ts';
 
 const RULE = 'constitution.quarantine';
-const NO_USE: Usage = { day: 0, counts: new Map() };
 
 /** The state of an inbox behind `step`; `state` is undefined before its first statement. */
 export function reduceInbox(
@@ -37,7 +36,7 @@ export function reduceInbox(
         return refuse('kind-out-of-place', `inbox.${payload.kind}`);
       if (village === undefined) return refuse('village-unknown', 'inbox.village');
       const proposal = receive(village, statement, payload, context);
-      const usage = spend(village, state?.usage ?? NO_USE, keyId, context);
+      const usage = spend(village, state?.usage ?? NO_USAGE, keyId, context);
       const open = stillOpen(state?.proposals ?? HexMap.of(), village, context.timeSeconds);
       checkOpen(village, open.size);
       return {
@@ -45,14 +44,14 @@ export function reduceInbox(
           family: 'inbox',
           village: name,
           head: headOf(statement, context.index),
-          proposals: open.set(formatHex(statement.id), proposal),
+          proposals: open.set(proposal.id, proposal),
           usage,
         },
         effect: {
           by,
           rule: RULE,
           result: 'quarantined',
-          proposal: formatHex(statement.id),
+          proposal: proposal.id,
           superseded: [],
         },
       };
@@ -77,7 +76,7 @@ function receive(
   if (notBefore !== undefined) refuse('not-before-forbidden', RULE);
   checkSpecSize(village, spec.length);
   return {
-    id: statement.id,
+    id: formatHex(statement.id),
     seq: statement.seq,
     index,
     author,

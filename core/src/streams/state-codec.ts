@@ -1,7 +1,7 @@
 // The state of a stream as bytes (spec/villages.md section 12): deterministic CBOR, so that a server, a reader and
 // an auditor who agree can say so by comparing digests.
 
-import { formatHex } from '../bytes.ts';
+import { equalBytes, formatHex } from '../bytes.ts';
 import { decodeCbor } from '../cbor/decode.ts';
 import { encodeCbor } from '../cbor/encode.ts';
 import { CborMap, type CborValue } from '../cbor/value.ts';
@@ -47,6 +47,14 @@ export function streamStateDigest(state: StreamState): Uint8Array {
  * it is not checked. Throws LogError `storage-corrupt` for anything else.
  */
 export function decodeStreamState(bytes: Uint8Array): StreamState {
+  const state = readBack(bytes);
+  // One state, one encoding: lists out of order and doubled ids do not come back the same.
+  if (!equalBytes(encodeStreamState(state), bytes))
+    throw new LogError('storage-corrupt', 'state of a stream: not in its one encoding');
+  return state;
+}
+
+function readBack(bytes: Uint8Array): StreamState {
   try {
     return readState(decodeCbor(bytes));
   } catch (error) {
@@ -143,7 +151,17 @@ function inboxValue({ family, village, head, proposals, usage }: InboxState): Cb
 
 function inboxProposalValue(proposal: InboxProposal): CborValue {
   const { id, seq, index, author, policy, version, digest, specBytes, expiresAtSeconds } = proposal;
-  return [id, seq, index, inHex(author), policy, version, digest, specBytes, expiresAtSeconds];
+  return [
+    inHex(id),
+    seq,
+    index,
+    inHex(author),
+    policy,
+    version,
+    digest,
+    specBytes,
+    expiresAtSeconds,
+  ];
 }
 
 function readInbox(value: CborValue): InboxState {
@@ -153,14 +171,14 @@ function readInbox(value: CborValue): InboxState {
     family: 'inbox',
     village: readText(of('village'), 'village', /^/, 'text'),
     head: readHead(of('head')),
-    proposals: HexMap.of(proposals.map((proposal) => [formatHex(proposal.id), proposal])),
+    proposals: HexMap.of(proposals.map((proposal) => [proposal.id, proposal])),
     usage: readUsage(of('usage')),
   };
 }
 
 function readInboxProposal(of: (i: number) => CborValue, field: string): InboxProposal {
   return {
-    id: hashOf(of(0), `${field}.id`),
+    id: formatHex(hashOf(of(0), `${field}.id`)),
     seq: readCount(of(1), `${field}.seq`),
     index: readCount(of(2), `${field}.index`),
     author: formatHex(readBytes(of(3), `${field}.author`, 32)),

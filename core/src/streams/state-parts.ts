@@ -61,13 +61,13 @@ export function readHead(value: CborValue): Head {
 }
 
 export function usageValue({ day, counts }: Usage): CborValue {
-  return [day, [...counts].sort(([a], [b]) => (a < b ? -1 : 1))];
+  return [day, counts.map(({ author, count }) => [author, count])];
 }
 
 export function readUsage(value: CborValue): Usage {
   const of = readTuple(value, 'usage', 2);
   const counts = readItems(of(1), 'usage.counts', 2, (item, field) => {
-    return [readText(item(0), field, /^/, 'text'), readCount(item(1), field)] as const;
+    return { author: readText(item(0), field, /^/, 'text'), count: readCount(item(1), field) };
   });
-  return { day: readCount(of(0), 'usage.day'), counts: new Map(counts) };
+  return { day: readCount(of(0), 'usage.day'), counts };
 }

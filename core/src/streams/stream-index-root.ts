@@ -3,28 +3,23 @@
 
 import { assertBytes } from '../bytes.ts';
 import { HASH_SIZE, sha256Into } from '../sha256.ts';
-import {
-  emptyIndexRoot,
-  type IndexValue,
-  indexLeafHash,
-  indexValueHash,
-  KEY_BITS,
-  streamKey,
-} from './stream-index.ts';
+import { emptyIndexRoot, INDEX_LEAF_PREFIX, type IndexValue, KEY_BITS } from './stream-index.ts';
+import { IndexValueHasher } from './stream-index-values.ts';
 
 const NODE_PREFIX = 0x01;
 const FIRST_CAPACITY = 1024;
 
 /**
  * The index root over `entries`, in any order, each stream once; RangeError otherwise. Keeps 68 bytes for each
- * stream (twice that while it grows), and reads `entries` only once. `keyOf` is for tests of long common prefixes.
+ * stream (twice that while it grows), and reads `entries` only once. `keyOf` is for tests of long common prefixes;
+ * without it a key is that of the stream id.
  */
 export function buildIndexRoot(
   entries: Iterable<IndexValue>,
-  keyOf: (stream: string) => Uint8Array = streamKey,
+  keyOf?: (stream: string) => Uint8Array,
 ): Uint8Array {
   const leaves = new LeafList();
-  for (const value of entries) leaves.push(keyOf(value.stream), indexValueHash(value));
+  for (const value of entries) leaves.push(value, keyOf?.(value.stream));
   return leaves.root();
 }
 
@@ -35,20 +30,23 @@ class LeafList {
   #hashes = new Uint8Array(FIRST_CAPACITY * HASH_SIZE);
   #order = new Uint32Array(0);
   readonly #empty = emptyIndexRoot();
+  readonly #values = new IndexValueHasher();
+  readonly #leaf = new Uint8Array(1 + 2 * HASH_SIZE).fill(INDEX_LEAF_PREFIX, 0, 1);
   // Prefix and two children for each depth: a node of depth d finds its children in message d.
   readonly #messages: readonly Uint8Array[] = Array.from({ length: KEY_BITS }, () =>
     new Uint8Array(1 + 2 * HASH_SIZE).fill(NODE_PREFIX, 0, 1),
   );
 
-  push(key: Uint8Array, valueHash: Uint8Array): void {
-    assertBytes(key, 'key', HASH_SIZE);
+  push(value: IndexValue, key?: Uint8Array): void {
+    if (key !== undefined) assertBytes(key, 'key', HASH_SIZE);
     const at = this.#count * HASH_SIZE;
     if (at === this.#keys.length) {
       this.#keys = doubled(this.#keys);
       this.#hashes = doubled(this.#hashes);
     }
-    this.#keys.set(key, at);
-    this.#hashes.set(indexLeafHash(key, valueHash), at);
+    this.#values.write(value, this.#leaf, 1, key);
+    this.#keys.set(this.#leaf.subarray(1, 1 + HASH_SIZE), at);
+    sha256Into(this.#leaf, this.#hashes, at);
     this.#count++;
   }
 

@@ -46,12 +46,17 @@ export function keyBit(key: Uint8Array, depth: number): 0 | 1 {
   return Math.floor(byte / 2 ** (7 - (depth % 8))) % 2 === 1 ? 1 : 0;
 }
 
-/** The bytes that a leaf commits to: [stream, seq, leaf index, statement id] in deterministic CBOR. */
-export function encodeIndexValue(value: IndexValue): Uint8Array {
-  const { stream, seq, leafIndex, statementId } = value;
+/** Guard for our own callers: numbers and statement id are what the format can say. */
+export function assertIndexValue({ seq, leafIndex, statementId }: IndexValue): void {
   assertSafeSize(seq, 'seq');
   assertSafeSize(leafIndex, 'leafIndex');
   assertBytes(statementId, 'statementId', HASH_SIZE);
+}
+
+/** The bytes that a leaf commits to: [stream, seq, leaf index, statement id] in deterministic CBOR. */
+export function encodeIndexValue(value: IndexValue): Uint8Array {
+  assertIndexValue(value);
+  const { stream, seq, leafIndex, statementId } = value;
   return encodeCbor([stream, seq, leafIndex, statementId]);
 }
 

@@ -91,7 +91,7 @@ export function readVillageState(value: CborValue): VillageState {
     joined: new Map(readItems(of('joined'), 'joined', 2, readPair)),
     keys: HexMap.of(keys),
     policies: HexMap.of(policies),
-    proposals: HexMap.of(proposals.map((proposal) => [formatHex(proposal.id), proposal])),
+    proposals: HexMap.of(proposals.map((proposal) => [proposal.id, proposal])),
     closed: readItems(of('closed'), 'closed', 3, readClosed),
     decisions: HexMap.of(readItems(of('decisions'), 'decisions', 4, readDecision)),
     usage: readUsage(of('usage')),
@@ -162,7 +162,7 @@ function readVersion(of: (i: number) => CborValue, field: string): Omit<PolicyVe
 function proposalValue(proposal: Proposal): CborValue {
   const { id, seq, author, expiresAtSeconds, notBefore, change, approvals, rejections } = proposal;
   return [
-    id,
+    inHex(id),
     seq,
     author,
     expiresAtSeconds,
@@ -175,7 +175,7 @@ function proposalValue(proposal: Proposal): CborValue {
 
 function readProposal(of: (i: number) => CborValue, field: string): Proposal {
   return {
-    id: hashOf(of(0), `${field}.id`),
+    id: formatHex(hashOf(of(0), `${field}.id`)),
     seq: readCount(of(1), `${field}.seq`),
     author: orNull(of(2), field, (value) => readText(value, field, ANY_TEXT, 'text')),
     expiresAtSeconds: orNull(of(3), field, readCount),

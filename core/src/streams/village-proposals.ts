@@ -1,6 +1,6 @@
 // From proposal to activation (spec/villages.md section 6): one way for policies, constitutions and revocations.
 
-import { equalBytes, formatHex } from '../bytes.ts';
+import { equalBytes } from '../bytes.ts';
 import type { ChangeClass, Member, Rule } from '../statements/kinds/constitution.ts';
 import type { NotBefore } from '../statements/kinds/village.ts';
 import {
@@ -24,7 +24,9 @@ import {
 
 /** The statement that is being reduced, and where and when. */
 export interface Turn {
+  /** Its id, and that in hexadecimal. */
   readonly id: Uint8Array;
+  readonly name: string;
   readonly seq: number;
   /** Leaf index. */
   readonly index: number;
@@ -55,7 +57,7 @@ export function propose(
     checkDeferral(rule, ruleOf(changeClass), notBefore, expiresAtSeconds);
   checkChange(state, change, turn);
   const proposal: Proposal = {
-    id: turn.id,
+    id: turn.name,
     seq,
     author: member.name,
     expiresAtSeconds,
@@ -142,7 +144,7 @@ export function openProposal(
     } else if (author === proposal.author) sameAuthor++;
   }
   if (sameAuthor >= limit) refuse('too-many-proposals', rule, undefined, { limit });
-  return { ...state, proposals: state.proposals.set(formatHex(proposal.id), proposal) };
+  return { ...state, proposals: state.proposals.set(proposal.id, proposal) };
 }
 
 /**
@@ -182,7 +184,7 @@ export function mayActivate(
 export function activateNow(before: VillageState, proposal: Proposal, turn: Turn): Result {
   const rule = `${ruleOf(classOf(before.law, proposal.change))}.quorum`;
   let state = applyChange(before, proposal, turn);
-  state = closeProposal(state, formatHex(proposal.id), 'activated', turn.seq);
+  state = closeProposal(state, proposal.id, 'activated', turn.seq);
   const effect = effectOf(turn, rule, 'activated', proposal);
   return supersede(state, proposal.change, effect, turn.seq);
 }
@@ -248,8 +250,7 @@ export function effectOf(
   { by }: Turn,
   rule: string,
   result: Effect['result'],
-  proposal: { readonly id: Uint8Array } | null,
+  proposal: { readonly id: string } | null,
 ): Effect {
-  const id = proposal === null ? null : formatHex(proposal.id);
-  return { by, rule, result, proposal: id, superseded: [] };
+  return { by, rule, result, proposal: proposal?.id ?? null, superseded: [] };
 }

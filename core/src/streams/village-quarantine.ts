@@ -7,6 +7,7 @@ import type { QuarantineVote } from '../statements/kinds/village.ts';
 import { countingVoters, meetsQuorum } from './constitution-check.ts';
 import type { InboxProposal, InboxState } from './inbox-state.ts';
 import { refuse } from './refusal.ts';
+import { inHex } from './state-parts.ts';
 import {
   checkPolicyVersion,
   checkRole,
@@ -66,7 +67,7 @@ function approveQuarantine(
 ): Result {
   checkPolicyVersion(state, proposal);
   checkSpecSize(state, proposal.specBytes);
-  const key = formatHex(proposal.id);
+  const key = proposal.id;
   const { expiresAtSeconds } = proposal;
   const approvals = withBallot(before, turn);
   if (!meetsQuorum(quarantine.quorum, countingVoters(state, quarantine, approvals))) {
@@ -106,7 +107,7 @@ function villageProposal(state: VillageState, inbox: InboxProposal, turn: Turn):
     author: null,
     expiresAtSeconds: expiryOf(state.law.rules.policy, turn.timeSeconds),
     notBefore: null,
-    change: { kind: 'policy', policy, version, digest, source: id },
+    change: { kind: 'policy', policy, version, digest, source: inHex(id) },
     approvals: [],
     rejections: [],
   };

@@ -56,8 +56,8 @@ export interface Ballot {
 }
 
 export interface Proposal {
-  /** Id of the statement that proposed it. */
-  readonly id: Uint8Array;
+  /** Id of the statement that proposed it, in hexadecimal. */
+  readonly id: string;
   /** Position in the stream of the village from which it is open. */
   readonly seq: number;
   /** The member that proposed it; null for one that came through the inbox. */
@@ -101,8 +101,16 @@ export interface Decision {
 export interface Usage {
   /** Days since 1970. */
   readonly day: number;
-  readonly counts: ReadonlyMap<string, number>;
+  /** In the order of the authors. An array, because copying one is cheap. */
+  readonly counts: readonly AuthorCount[];
 }
+
+export interface AuthorCount {
+  readonly author: string;
+  readonly count: number;
+}
+
+export const NO_USAGE: Usage = { day: 0, counts: [] };
 
 export interface VillageState {
   readonly family: 'village';
@@ -152,8 +160,23 @@ export function countUse(
   timeSeconds: number,
 ): { readonly usage: Usage; readonly count: number } {
   const day = Math.floor(timeSeconds / SECONDS_PER_DAY);
-  const counts = new Map(day === usage.day ? usage.counts : []);
-  const count = (counts.get(author) ?? 0) + 1;
-  counts.set(author, count);
+  const counts = day === usage.day ? usage.counts.slice() : [];
+  const at = placeOf(counts, author);
+  const found = counts[at]?.author === author ? counts[at].count : 0;
+  const count = found + 1;
+  if (found > 0) counts[at] = { author, count };
+  else counts.splice(at, 0, { author, count });
   return { usage: { day, counts }, count };
+}
+
+// Where the author stands among the sorted `counts`, or would.
+function placeOf(counts: readonly AuthorCount[], author: string): number {
+  let low = 0;
+  let high = counts.length;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if ((counts[middle]?.author ?? '') < author) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -57,7 +57,7 @@ function approve(
   const approved = { ...proposal, approvals };
   if (mayActivate(state, approved, changeClass, turn)) return activateNow(state, approved, turn);
   return {
-    state: { ...state, proposals: state.proposals.set(formatHex(proposal.id), approved) },
+    state: { ...state, proposals: state.proposals.set(proposal.id, approved) },
     effect: effectOf(turn, `${ruleOf(changeClass)}.approvers`, 'approved', proposal),
   };
 }
@@ -70,12 +70,11 @@ function reject(
 ): Result {
   checkVoter(state, proposal, changeClass, turn);
   const rejections = withBallot(proposal.rejections, turn);
-  const key = formatHex(proposal.id);
   const canPass = canStillPass(state, state.law.rules[changeClass], rejections);
   return {
     state: canPass
-      ? { ...state, proposals: state.proposals.set(key, { ...proposal, rejections }) }
-      : closeProposal(state, key, 'rejected', turn.seq),
+      ? { ...state, proposals: state.proposals.set(proposal.id, { ...proposal, rejections }) }
+      : closeProposal(state, proposal.id, 'rejected', turn.seq),
     effect: effectOf(turn, `${ruleOf(changeClass)}.approvers`, 'rejected', proposal),
   };
 }
@@ -109,7 +108,7 @@ function withdraw(state: VillageState, proposal: Proposal, turn: Turn): Result {
   if (proposal.author !== name || proposal.seq < (state.joined.get(name) ?? 0))
     refuse('author-not-proposer', 'village.withdraw');
   return {
-    state: closeProposal(state, formatHex(proposal.id), 'withdrawn', turn.seq),
+    state: closeProposal(state, proposal.id, 'withdrawn', turn.seq),
     effect: effectOf(turn, 'village.withdraw', 'withdrawn', proposal),
   };
 }

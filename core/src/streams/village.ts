@@ -30,7 +30,9 @@ import {
   type Change,
   countUse,
   memberNamed,
+  NO_USAGE,
   type PolicyVersion,
+  type Usage,
   type VillageState,
 } from './village-state.ts';
 import { vote } from './village-votes.ts';
@@ -68,7 +70,7 @@ function create(statement: Statement, payload: VillageCreate, context: Context):
   if (!hasRole(founder, constitution.rules.constitution.authors)) refuse('author-lacks-role', rule);
   const { streamId } = statement;
   const inForce = { version: 1, seq: 0, index: context.index };
-  const { usage } = countUse({ day: 0, counts: new Map() }, founder.name, context.timeSeconds);
+  const { usage } = countUse(NO_USAGE, founder.name, context.timeSeconds);
   const by = { ...stranger(statement), member: founder.name, constitution: inForce };
   return {
     state: {
@@ -91,12 +93,9 @@ function create(statement: Statement, payload: VillageCreate, context: Context):
 function act(before: VillageState, { statement, payload }: Step, context: Context): Result {
   const turn = turnOf(before, statement, context);
   // Revoking is never rationed: a stolen key must not be able to use up what its owner needs to stop it.
-  const state = payload.kind === 'key-revoke' ? before : spend(before, turn);
-  const result = dispatch(state, turn, payload, context);
-  return {
-    state: { ...result.state, head: headOf(statement, context.index) },
-    effect: result.effect,
-  };
+  const usage = payload.kind === 'key-revoke' ? before.usage : spend(before, turn);
+  const state = { ...before, head: headOf(statement, context.index), usage };
+  return dispatch(state, turn, payload, context);
 }
 
 function turnOf(state: VillageState, statement: Statement, context: Context): Turn {
@@ -111,16 +110,17 @@ function turnOf(state: VillageState, statement: Statement, context: Context): Tu
   const member = memberNamed(state, record.member);
   if (member === undefined) return refuse('author-not-member', 'constitution.members');
   const { index, timeSeconds } = context;
-  return { id: statement.id, seq: statement.seq, index, timeSeconds, member, by };
+  const { id, seq } = statement;
+  return { id, name: formatHex(id), seq, index, timeSeconds, member, by };
 }
 
-function spend(state: VillageState, { member, timeSeconds }: Turn): VillageState {
+function spend(state: VillageState, { member, timeSeconds }: Turn): Usage {
   const { usage, count } = countUse(state.usage, member.name, timeSeconds);
   const limit = state.law.limits.statementsPerDay;
   if (count > limit) {
     refuse('quota-exceeded', 'constitution.limits.statementsPerDay', undefined, { limit });
   }
-  return { ...state, usage };
+  return usage;
 }
 
 function dispatch(state: VillageState, turn: Turn, payload: Payload, context: Context): Result {

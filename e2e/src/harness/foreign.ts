@@ -36,35 +36,33 @@ export function findVectors(): string | undefined {
   return folder !== undefined && existsSync(folder) ? folder : undefined;
 }
 
+/** What a test cannot do without, by name; undefined stands for what was not found. */
+export type Needs = Readonly<Record<string, string | undefined>>;
+
 /**
- * True when everything in `needs` was found; undefined stands for what was not. Else says what is skipped and why;
- * throws instead when WRIT_REQUIRE_ALL=1. At the top of a file that ends the whole run: prefer `testWith`.
+ * True when everything in `needs` was found. Else says what is skipped and why; throws instead when
+ * WRIT_REQUIRE_ALL=1. At the top of a file that ends the whole run: prefer `isWanted` with `demand`.
  */
-export function isAvailable(
-  test: string,
-  needs: Readonly<Record<string, string | undefined>>,
-): boolean {
-  const missing = Object.keys(needs).filter((name) => needs[name] === undefined);
-  if (missing.length === 0) return true;
-  const reason = `${missing.join(', ')} not found`;
+export function isAvailable(test: string, needs: Needs): boolean {
+  const reason = missing(needs);
+  if (reason === undefined) return true;
   if (process.env['WRIT_REQUIRE_ALL'] === '1') throw new Error(`${test}: ${reason}`);
   process.stdout.write(`skipped: ${test} (${reason})\n`);
   return false;
 }
 
-/** How a suite of uvu takes a test. */
-type AddTest = (title: string, body: () => Promise<void>) => void;
+/** False, saying so, when a test is to be skipped. With WRIT_REQUIRE_ALL=1 it is run, to fail in `demand`. */
+export function isWanted(test: string, needs: Needs): boolean {
+  return process.env['WRIT_REQUIRE_ALL'] === '1' || isAvailable(test, needs);
+}
 
-/** Adds a test if everything that it needs was found; else it is skipped, or fails, by name as in `isAvailable`. */
-export function testWith(
-  test: AddTest,
-  title: string,
-  needs: Readonly<Record<string, string | undefined>>,
-  body: () => Promise<void>,
-): void {
-  try {
-    if (isAvailable(title, needs)) test(title, body);
-  } catch (error) {
-    test(title, () => Promise.reject(error));
-  }
+/** First step of a test that `isWanted`: throws with what is missing. */
+export function demand(needs: Needs): void {
+  const reason = missing(needs);
+  if (reason !== undefined) throw new Error(reason);
+}
+
+function missing(needs: Needs): string | undefined {
+  const names = Object.keys(needs).filter((name) => needs[name] === undefined);
+  return names.length === 0 ? undefined : `${names.join(', ')} not found`;
 }

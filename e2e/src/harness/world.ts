@@ -125,13 +125,18 @@ export class World {
     const reading = { isOn: true };
     const goal = this.load.acknowledged.size + acknowledgements;
     this.load.start(url, lanes);
-    await child.waitUntil(() => this.load.acknowledged.size >= goal, undefined, 1);
     const poller = this.#poll(url, reading);
-    const witness = witnessAfterMs === undefined ? undefined : this.#killWitness(witnessAfterMs);
-    await sleep(waitMs);
-    await this.#kill(child);
-    reading.isOn = false;
-    await Promise.all([this.load.stop(), poller, witness]);
+    const witness: Promise<void>[] = [];
+    try {
+      await child.waitUntil(() => this.load.acknowledged.size >= goal, undefined, 1);
+      if (witnessAfterMs !== undefined) witness.push(this.#killWitness(witnessAfterMs));
+      await sleep(waitMs);
+      await this.#kill(child);
+    } finally {
+      // Whatever happened: nothing of ours may go on.
+      reading.isOn = false;
+      await Promise.all([this.load.stop(), poller, ...witness]);
+    }
   }
 
   /** After a restart: nothing shrank, and what was acknowledged is where it was said to be. */

@@ -28,6 +28,7 @@ import { checkStatementSignature, decodeStatement } from '@writ/core/statements/
 import { openProof } from '@writ/verifier/entry';
 import { runStreamIndex } from './stream-index.ts';
 import { typedCbor } from './typed-cbor.ts';
+import { villageFacts } from './village-facts.ts';
 
 /** `valid`, then facts about valid input, or code and detail of the refusal. */
 export type Outcome = Readonly<Record<string, unknown>>;
@@ -82,6 +83,7 @@ const FORMATS: ReadonlyMap<string, (input: VectorInput) => Facts | false> = new 
   ['ed25519', runEd25519],
   ['cbor', runCbor],
   ['statement', runStatement],
+  ['village', (input) => villageFacts(input.hex('log_key'), input.texts('statements'))],
   ['stream-index', runStreamIndex],
 ]);
 

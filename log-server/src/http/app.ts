@@ -17,7 +17,6 @@ import {
   readEntryProof,
   readInclusion,
   readLeaf,
-  readStreamHead,
   readTile,
 } from './read.ts';
 import {
@@ -29,8 +28,19 @@ import {
   strictPath,
   textReply,
 } from './reply.ts';
-import { type Operation, ROUTES, type Route } from './routes.ts';
+import type { Route } from './route-parts.ts';
+import { type Operation, ROUTES } from './routes.ts';
+import { readStream, readStreamHead } from './streams.ts';
 import { addBatch, addEntry } from './submit.ts';
+import { readAudit } from './village-audit.ts';
+import {
+  readDenials,
+  readLatest,
+  readMembers,
+  readPolicy,
+  readQuarantine,
+  readUpdates,
+} from './villages.ts';
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 const REQUEST_ID_BYTES = 8;
@@ -68,6 +78,14 @@ function bindHandlers(deps: AppDeps): Readonly<Record<Operation, Handler>> {
     consistency: (call) => readConsistency(deps, call),
     leaf: (call) => readLeaf(deps, call),
     streamHead: (call) => readStreamHead(deps, call),
+    stream: (call) => readStream(deps, call),
+    villageLatest: (call) => readLatest(deps, call),
+    villageUpdates: (call) => readUpdates(deps, call),
+    villagePolicy: (call) => readPolicy(deps, call),
+    villageMembers: (call) => readMembers(deps, call),
+    villageQuarantine: (call) => readQuarantine(deps, call),
+    villageDenials: (call) => readDenials(deps, call),
+    villageAudit: (call) => readAudit(deps, call),
     history: (call) => readHistory(deps, call),
     historyNote: (call) => readHistoryNote(deps, call),
     index: () => textReply(indexPage(deps)),

@@ -1,7 +1,8 @@
 // The OpenAPI 3.1 description, generated from the route table.
 
 import { PROBLEM_TYPE } from './errors.ts';
-import { type Answer, type Parameter, ROUTES, type Route } from './routes.ts';
+import type { Answer, Parameter, Route } from './route-parts.ts';
+import { ROUTES } from './routes.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

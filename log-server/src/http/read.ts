@@ -8,12 +8,11 @@ import { bug, LogError } from '@writ/core/errors';
 import { parseTilePath } from '@writ/core/formats/tile-path';
 import { formatTlogProof } from '@writ/core/formats/tlog-proof';
 import { hashesAtLevel, TILE_WIDTH } from '@writ/core/merkle/tile';
-import { parseStreamId } from '@writ/core/statements/stream-id';
 import type { CheckpointRecord } from '../storage/port.ts';
 import type { AppDeps } from './deps.ts';
 import { invalidRequest } from './errors.ts';
 import { type Call, jsonReply, pathNumber, type Reply, textReply } from './reply.ts';
-import { BYTES } from './routes.ts';
+import { BYTES } from './route-parts.ts';
 
 /** Bytes under these names never change. */
 export const IMMUTABLE = 'public, max-age=31536000, immutable';
@@ -30,7 +29,7 @@ export function readCheckpoint({ publisher }: AppDeps, { c }: Call): Reply {
 }
 
 /** If-None-Match (RFC 9110 §13.1.2), compared weakly. */
-function matches(header: string | undefined, etag: string): boolean {
+export function matches(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
   return header.split(',').some((tag) => ['*', etag, `W/${etag}`].includes(tag.trim()));
 }
@@ -120,21 +119,8 @@ export function readLeaf({ log, publisher }: AppDeps, { c }: Call): Reply {
   return jsonReply({ index, published }, { 'cache-control': 'no-cache' });
 }
 
-/** `GET /streams/{stream}/head`. */
-export function readStreamHead({ log }: AppDeps, { c }: Call): Reply {
-  const stream = c.req.param('stream') ?? '';
-  if (parseStreamId(stream) === undefined) throw invalidRequest('stream', 'not a stream id');
-  const head = log.streamHead(stream);
-  if (head === undefined)
-    throw new LogError('not-found', 'the stream is empty: its first statement has seq 0');
-  const { seq, statementId, index } = head;
-  return jsonReply(
-    { stream, seq, id: formatHex(statementId), index },
-    { 'cache-control': 'no-cache' },
-  );
-}
-
-function requirePublished(record: CheckpointRecord | undefined): CheckpointRecord {
+/** LogError not-published. */
+export function requirePublished(record: CheckpointRecord | undefined): CheckpointRecord {
   if (record !== undefined) return record;
   throw new LogError('not-published', 'the log has not published a checkpoint yet');
 }

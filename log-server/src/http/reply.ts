@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import { parseSafeDecimal } from '@writ/core/bytes';
 import type { Context } from 'hono';
 import { invalidRequest } from './errors.ts';
-import { JSON_TYPE, type Route, TEXT } from './routes.ts';
+import { JSON_TYPE, type Route, TEXT } from './route-parts.ts';
 
 /** What the app gets beside the Request: Node's own one, unless it is called without a socket. */
 export interface AppEnv {

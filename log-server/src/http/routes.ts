@@ -1,41 +1,29 @@
 // Every route of the log server, once: the app binds handlers to this table, OpenAPI is generated from it, and a
 // test compares both with the running server.
 
-/** A query parameter or a part of the path. */
-export interface Parameter {
-  readonly name: string;
-  readonly in: 'query' | 'path' | 'header';
-  readonly description: string;
-  readonly schema: Readonly<Record<string, unknown>>;
-}
-
-/** A successful answer. */
-export interface Answer {
-  readonly description: string;
-  /** Media types; none for an empty body. */
-  readonly types: readonly string[];
-}
-
-export interface Route {
-  readonly method: 'get' | 'post';
-  /** OpenAPI path template. */
-  readonly path: string;
-  /** The same for the router. */
-  readonly pattern: string;
-  readonly summary: string;
-  readonly parameters?: readonly Parameter[];
-  /** Static resources: caches may add a query, which means nothing. Other routes refuse unknown parameters. */
-  readonly ignoresQuery?: boolean;
-  /** Media types of the request body. */
-  readonly body?: readonly string[];
-  readonly answers: Readonly<Record<number, Answer>>;
-  /** Statuses of problem documents. */
-  readonly problems: readonly number[];
-}
+import {
+  BYTES,
+  CBOR_SEQUENCE,
+  COSE,
+  inPath,
+  inQuery,
+  JSON_TYPE,
+  json,
+  NOT_MODIFIED,
+  type Route,
+  TEXT,
+  text,
+} from './route-parts.ts';
+import {
+  type StreamOperation,
+  streamRoutes,
+  type VillageOperation,
+  villageRoutes,
+} from './village-routes.ts';
 
 type SubmitOperation = 'addEntry' | 'addBatch';
 type TileOperation = 'checkpoint' | 'tile';
-type ReadOperation = 'entry' | 'entryProof' | 'inclusion' | 'consistency' | 'leaf' | 'streamHead';
+type ReadOperation = 'entry' | 'entryProof' | 'inclusion' | 'consistency' | 'leaf';
 type HistoryOperation = 'history' | 'historyNote';
 type ServiceOperation = 'index' | 'policy' | 'livez' | 'readyz' | 'metrics' | 'openapi';
 /** Every operation id. */
@@ -43,29 +31,15 @@ export type Operation =
   | SubmitOperation
   | TileOperation
   | ReadOperation
+  | StreamOperation
+  | VillageOperation
   | HistoryOperation
   | ServiceOperation;
 
-export const TEXT = 'text/plain; charset=utf-8';
-export const JSON_TYPE = 'application/json';
-export const BYTES = 'application/octet-stream';
-export const COSE = 'application/cose';
-export const CBOR_SEQUENCE = 'application/cbor-seq';
-
-const DECIMAL = { type: 'string', pattern: '^(0|[1-9][0-9]*)$' } as const;
-const inPath = (name: string, description: string, schema: object = DECIMAL): Parameter => {
-  return { name, in: 'path', description, schema: { ...schema } };
-};
-const inQuery = (name: string, description: string, schema: object = DECIMAL): Parameter => {
-  return { name, in: 'query', description, schema: { ...schema } };
-};
 const WAIT = inQuery(
   'wait',
   'seconds to wait for the proof, 1 to 60; or the header Prefer: wait=N',
 );
-const json = (description: string): Answer => ({ description, types: [JSON_TYPE] });
-const text = (description: string): Answer => ({ description, types: [TEXT] });
-const NOT_MODIFIED: Answer = { description: 'the ETag of If-None-Match is current', types: [] };
 const SUBMIT_PROBLEMS = [400, 403, 408, 409, 413, 415, 500, 503, 507] as const;
 
 const submitRoutes: Readonly<Record<SubmitOperation, Route>> = {
@@ -175,15 +149,6 @@ const readRoutes: Readonly<Record<ReadOperation, Route>> = {
     answers: { 200: json('index, and whether a checkpoint covers it') },
     problems: [400, 404, 500],
   },
-  streamHead: {
-    method: 'get',
-    path: '/streams/{stream}/head',
-    pattern: '/streams/:stream{.+}/head',
-    summary: 'where a stream stands: what the next statement has to continue',
-    parameters: [inPath('stream', 'stream id; it may hold slashes', { type: 'string' })],
-    answers: { 200: json('seq, id and index of the newest statement') },
-    problems: [400, 404, 500],
-  },
 };
 
 const historyRoutes: Readonly<Record<HistoryOperation, Route>> = {
@@ -273,6 +238,8 @@ export const ROUTES: Readonly<Record<Operation, Route>> = {
   ...submitRoutes,
   ...tileRoutes,
   ...readRoutes,
+  ...streamRoutes,
+  ...villageRoutes,
   ...historyRoutes,
   ...serviceRoutes,
 };

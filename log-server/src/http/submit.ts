@@ -12,7 +12,7 @@ import type { BodyReader } from './body.ts';
 import type { AppDeps } from './deps.ts';
 import { PROBLEM_TYPE, type Problem, problemOf } from './errors.ts';
 import { type Call, jsonReply, queryNumber, type Reply, textReply } from './reply.ts';
-import { BYTES, CBOR_SEQUENCE, COSE } from './routes.ts';
+import { BYTES, CBOR_SEQUENCE, COSE } from './route-parts.ts';
 
 /** Longest wait that a submitter may ask for. */
 export const MAX_WAIT_SECONDS = 60;

@@ -330,6 +330,11 @@ export class Log {
     return this.store.readBundle(index, index + 1).subarray(2);
   }
 
+  /** Leaf hash of the durable entry at `index`. */
+  leafHashAt(index: number): Uint8Array {
+    return this.store.readHashes(0, index, 1);
+  }
+
   /** Bytes of an entry bundle, or undefined when the durable tree has no such bundle. */
   readBundle(index: bigint, width: number): Uint8Array | undefined {
     const start = index * BigInt(TILE_WIDTH);

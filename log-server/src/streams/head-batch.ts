@@ -1,10 +1,11 @@
 // The heads of one commit in flat arrays, sorted into the tree bit by bit.
 
-import { assertBytes, assertSafeSize } from '@writ/core/bytes';
+import { assertBytes } from '@writ/core/bytes';
 import { HASH_SIZE } from '@writ/core/sha256';
+import type { IndexValue } from '@writ/core/streams/stream-index';
+import { IndexValueHasher } from '@writ/core/streams/stream-index-values';
 import type { StreamHead } from '../storage/port.ts';
 import { bitAt, HASH_WORDS } from './index-nodes.ts';
-import { ValueBytes } from './value-bytes.ts';
 
 const FIRST_CAPACITY = 256;
 const ITEM_SIZE = 2 * HASH_SIZE;
@@ -24,14 +25,12 @@ export class HeadBatch {
     heads: Iterable<readonly [stream: string, head: StreamHead]>,
     keyOf?: (stream: string) => Uint8Array,
   ) {
-    const hasher = new ValueBytes();
+    const hasher = new IndexValueHasher();
     for (const [stream, head] of heads) {
-      assertPosition(head.seq, 'seq');
-      assertPosition(head.index, 'index');
       const key = keyOf?.(stream);
       if (key !== undefined) assertBytes(key, 'key', HASH_SIZE);
       if (2 * this.count === this.#positions.length) this.#grow();
-      hasher.hash(stream, head, this.#bytes, this.count * ITEM_SIZE, key);
+      hasher.write(indexValueOf(stream, head), this.#bytes, this.count * ITEM_SIZE, key);
       this.#positions[2 * this.count] = head.seq;
       this.#positions[2 * this.count + 1] = head.index;
       this.count++;
@@ -77,7 +76,9 @@ export class HeadBatch {
   }
 }
 
-function assertPosition(value: number, title: string): void {
-  assertSafeSize(value, title);
-  if (value > MAX_POSITION) throw new RangeError(`${title} does not fit in 32 bits`);
+/** A stream's head as the index has it. Throws RangeError when seq or index do not fit in 32 bits. */
+export function indexValueOf(stream: string, { seq, index, statementId }: StreamHead): IndexValue {
+  if (seq > MAX_POSITION) throw new RangeError('seq does not fit in 32 bits');
+  if (index > MAX_POSITION) throw new RangeError('index does not fit in 32 bits');
+  return { stream, seq, leafIndex: index, statementId };
 }

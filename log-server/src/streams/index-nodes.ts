@@ -11,13 +11,11 @@ export const EMPTY: Ref = 0;
 /** uint32 words of a hash or key. */
 export const HASH_WORDS = 8;
 
-// Rows of inner nodes: left, right, hash. Rows of leaves: seq, leaf index, key, value hash; a leaf's own hash is
-// made from these when it is needed, and proofs about its neighbours show them.
-const CHILDREN = 2;
-const POSITION = 2;
-const INNER_WORDS = CHILDREN + HASH_WORDS;
-const LEAF_WORDS = POSITION + 2 * HASH_WORDS;
-const VALUE_HASH = POSITION + HASH_WORDS;
+// An inner node has left and right for a head and its hash for a body. A leaf has seq and leaf index, and key and
+// value hash: its own hash is made from these when it is needed, and proofs about its neighbours show them.
+const HEAD_WORDS = 2;
+const KEY = 0;
+const VALUE_HASH = HASH_WORDS;
 
 export function isLeaf(ref: Ref): boolean {
   return (ref & 1) === 1;
@@ -34,8 +32,8 @@ export interface Position {
 }
 
 export class IndexNodes {
-  readonly #inner = new NodePool(INNER_WORDS);
-  readonly #leaves = new NodePool(LEAF_WORDS);
+  readonly #inner = new NodePool(HEAD_WORDS, HASH_WORDS);
+  readonly #leaves = new NodePool(HEAD_WORDS, 2 * HASH_WORDS);
 
   get count(): number {
     return this.#inner.count + this.#leaves.count;
@@ -43,38 +41,21 @@ export class IndexNodes {
 
   addInner(left: Ref, right: Ref): Ref {
     const row = this.#inner.take();
-    const words = this.#inner.chunk(row);
-    const at = this.#inner.at(row);
+    const words = this.#inner.heads(row);
+    const at = this.#inner.headAt(row);
     words[at] = left;
     words[at + 1] = right;
     return 2 * row + 2;
   }
 
-  /** All inner nodes of the subtree `ref`, by depth. */
-  levelsOf(ref: Ref): Ref[][] {
-    const levels: Ref[][] = [];
-    for (let level = [ref].filter(isInner); level.length > 0; level = this.#innerBelow(level))
-      levels.push(level);
-    return levels;
-  }
-
-  #innerBelow(level: readonly Ref[]): Ref[] {
-    const below: Ref[] = [];
-    for (const ref of level) {
-      for (const child of [this.child(ref, 0), this.child(ref, 1)])
-        if (isInner(child)) below.push(child);
-    }
-    return below;
-  }
-
   /** `source` has key and value hash at `from` (in words). */
   addLeaf(seq: number, index: number, source: Uint32Array, from: number): Ref {
     const row = this.#leaves.take();
-    const words = this.#leaves.chunk(row);
-    const at = this.#leaves.at(row);
+    const words = this.#leaves.heads(row);
+    const at = this.#leaves.headAt(row);
     words[at] = seq;
     words[at + 1] = index;
-    copyWords(source, from, words, at + POSITION, 2 * HASH_WORDS);
+    copyWords(source, from, this.#leaves.bodies(row), this.#leaves.bodyAt(row), 2 * HASH_WORDS);
     return 2 * row + 1;
   }
 
@@ -86,19 +67,19 @@ export class IndexNodes {
   /** The child of an inner node on `side` 0 or 1. */
   child(ref: Ref, side: number): Ref {
     const row = rowOf(ref);
-    return this.#inner.chunk(row)[this.#inner.at(row) + side] ?? EMPTY;
+    return this.#inner.heads(row)[this.#inner.headAt(row) + side] ?? EMPTY;
   }
 
   position(ref: Ref): Position {
     const row = rowOf(ref);
-    const words = this.#leaves.chunk(row);
-    const at = this.#leaves.at(row);
+    const words = this.#leaves.heads(row);
+    const at = this.#leaves.headAt(row);
     return { seq: words[at] ?? 0, index: words[at + 1] ?? 0 };
   }
 
   /** True when a leaf has the key at `from` of `source`. */
   hasKey(ref: Ref, source: Uint32Array, from: number): boolean {
-    return this.#hasWords(ref, POSITION, source, from);
+    return this.#hasWords(ref, KEY, source, from);
   }
 
   /** True when a leaf has the value hash at `from` of `source`. */
@@ -108,8 +89,8 @@ export class IndexNodes {
 
   #hasWords(ref: Ref, column: number, source: Uint32Array, from: number): boolean {
     const row = rowOf(ref);
-    const words = this.#leaves.chunk(row);
-    const at = this.#leaves.at(row) + column;
+    const words = this.#leaves.bodies(row);
+    const at = this.#leaves.bodyAt(row) + column;
     for (let i = 0; i < HASH_WORDS; i++) if (words[at + i] !== source[from + i]) return false;
     return true;
   }
@@ -117,27 +98,27 @@ export class IndexNodes {
   /** Bit `depth` of a leaf's key. */
   keyBit(ref: Ref, depth: number): 0 | 1 {
     const row = rowOf(ref);
-    const { buffer } = this.#leaves.chunk(row);
-    return bitAt(new Uint8Array(buffer), 4 * (this.#leaves.at(row) + POSITION), depth);
+    const { buffer } = this.#leaves.bodies(row);
+    return bitAt(new Uint8Array(buffer), 4 * (this.#leaves.bodyAt(row) + KEY), depth);
   }
 
   /** Copies key and value hash of a leaf, 16 words, to `target`. */
   copyLeaf(ref: Ref, target: Uint32Array, to: number): void {
     const row = rowOf(ref);
-    const from = this.#leaves.at(row) + POSITION;
-    copyWords(this.#leaves.chunk(row), from, target, to, 2 * HASH_WORDS);
+    const from = this.#leaves.bodyAt(row) + KEY;
+    copyWords(this.#leaves.bodies(row), from, target, to, 2 * HASH_WORDS);
   }
 
   /** Copies the hash of an inner node to `target`. */
   copyHash(ref: Ref, target: Uint32Array, to: number): void {
     const row = rowOf(ref);
-    copyWords(this.#inner.chunk(row), this.#inner.at(row) + CHILDREN, target, to, HASH_WORDS);
+    copyWords(this.#inner.bodies(row), this.#inner.bodyAt(row), target, to, HASH_WORDS);
   }
 
   /** Sets the hash of an inner node from `source`. */
   setHash(ref: Ref, source: Uint32Array, from: number): void {
     const row = rowOf(ref);
-    copyWords(source, from, this.#inner.chunk(row), this.#inner.at(row) + CHILDREN, HASH_WORDS);
+    copyWords(source, from, this.#inner.bodies(row), this.#inner.bodyAt(row), HASH_WORDS);
   }
 }
 

@@ -12,6 +12,7 @@ import { emptyIndexRoot, KEY_BITS, streamKey } from '@writ/core/streams/stream-i
 import type { StreamHead } from '../storage/port.ts';
 import { HeadBatch } from './head-batch.ts';
 import { IndexHasher } from './index-hasher.ts';
+import { IndexLoad } from './index-load.ts';
 import { bitAt, EMPTY, HASH_WORDS, IndexNodes, isInner, isLeaf, type Ref } from './index-nodes.ts';
 
 /** Versions that stay provable unless the caller says otherwise. */
@@ -31,8 +32,6 @@ export interface ProvenStream {
   readonly head?: { readonly seq: number; readonly index: number };
 }
 
-/** Heads that a load takes in at a time: bounds what it needs beside the tree. */
-const LOAD_SLICE = 16_384;
 /** Words of key and value hash. */
 const ITEM_WORDS = 2 * HASH_WORDS;
 
@@ -89,18 +88,11 @@ export class IndexTree {
    */
   load(heads: Iterable<readonly [stream: string, head: StreamHead]>): Uint8Array {
     if (this.#version !== 0) throw new RangeError('only a new tree can be loaded');
-    let ref = EMPTY;
-    for (const slice of slicesOf(heads)) {
-      const batch = new HeadBatch(slice, this.#keyOf);
-      const update = new Update(this.#nodes, batch);
-      ref = update.run(ref);
-      if (update.added !== batch.count) throw new RangeError('a stream appears twice');
-      // Nobody has seen what this replaces, and hashing waits until the tree is whole.
-      for (const gone of update.retired) this.#nodes.release(gone);
-      this.#streams += update.added;
-    }
-    this.#hasher.hashCreated(this.#nodes.levelsOf(ref));
-    return this.#push(ref);
+    const load = new IndexLoad(this.#nodes, this.#hasher);
+    load.read(heads, this.#keyOf);
+    const root = this.#push(load.build());
+    this.#streams = load.count;
+    return root;
   }
 
   /** Makes the version in which these streams have these heads; answers its root. */
@@ -161,17 +153,6 @@ export class IndexTree {
     }
     return root.slice();
   }
-}
-
-function* slicesOf<T>(items: Iterable<T>): Generator<T[]> {
-  let slice: T[] = [];
-  for (const item of items) {
-    slice.push(item);
-    if (slice.length < LOAD_SLICE) continue;
-    yield slice;
-    slice = [];
-  }
-  yield slice;
 }
 
 /** One pass of a batch over the tree: makes the nodes of the new version, without hashes. */

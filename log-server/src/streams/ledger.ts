@@ -28,11 +28,18 @@ export interface LogAuthor {
   nowSeconds(): number;
 }
 
+/** From the state root at leaf index `start` to the next one. */
+interface Interval {
+  readonly start: number;
+  /** Streams that moved, with the state that they had at the start. */
+  readonly moved: Map<string, StreamState | undefined>;
+}
+
 export class Ledger {
   readonly #author: LogAuthor;
   readonly #states = new Map<string, StreamState>();
-  /** Streams that moved since the latest state root, with the head that root commits to. */
-  readonly #moved = new Map<string, Head | undefined>();
+  /** What moved from each state root on, oldest first; the last one is still being written. */
+  #intervals: Interval[] = [{ start: 0, moved: new Map() }];
   /** States before the batch that is being judged. */
   readonly #undo = new Map<string, StreamState | undefined>();
   #tree = new IndexTree({ versions: PROVABLE_ROOTS });
@@ -106,16 +113,16 @@ export class Ledger {
     }
     if (step.payload.kind !== 'state-root') return undefined;
     this.keep();
-    this.#moved.clear();
-    this.#moved.set('log', before?.head);
+    this.#intervals = [{ start: index, moved: new Map([['log', before]]) }];
     this.#sealedSize = index + 1;
     return step.payload.index;
   }
 
   *#sealedHeads(): Generator<readonly [string, StreamHead]> {
+    const { moved } = this.#latest();
     for (const [stream, state] of this.#states) {
-      const head = this.#moved.has(stream) ? this.#moved.get(stream) : state.head;
-      if (head !== undefined) yield [stream, streamHead(head)];
+      const sealed = moved.has(stream) ? moved.get(stream) : state;
+      if (sealed !== undefined) yield [stream, streamHead(sealed.head)];
     }
   }
 
@@ -139,10 +146,15 @@ export class Ledger {
 
   /** What was judged is durable. */
   keep(): void {
+    const { moved } = this.#latest();
     for (const [stream, before] of this.#undo) {
-      if (!this.#moved.has(stream)) this.#moved.set(stream, before?.head);
+      if (!moved.has(stream)) moved.set(stream, before);
     }
     this.#undo.clear();
+  }
+
+  #latest(): Interval {
+    return this.#intervals.at(-1) ?? bug('there is always an interval');
   }
 
   /** What was judged never happened. */
@@ -157,14 +169,14 @@ export class Ledger {
   /** The state root over all entries before `index`, where it will stand. */
   stateRoot(index: number): { readonly entry: Uint8Array; readonly step: Step } {
     const heads = new Map<string, StreamHead>();
-    for (const stream of this.#moved.keys()) {
+    for (const stream of this.#latest().moved.keys()) {
       heads.set(
         stream,
         streamHead(this.#states.get(stream)?.head ?? bug('a moved stream has a head')),
       );
     }
     const root = heads.size === 0 ? this.#tree.root() : this.#tree.commit(heads);
-    this.#moved.clear();
+    this.#intervals.push({ start: index, moved: new Map() });
     const timeSeconds = Math.max(this.timeSeconds, Math.floor(this.#author.nowSeconds()));
     const payload = {
       kind: 'state-root',
@@ -197,6 +209,16 @@ export class Ledger {
     for (const [old, version] of this.#versions) {
       if (version < this.#tree.oldestVersion) this.#versions.delete(old);
     }
+    const oldest = Math.min(...this.#versions.keys());
+    this.#intervals = this.#intervals.filter(({ start }) => start >= oldest - 1);
+  }
+
+  /** The state of a stream in the tree of `size`, which ends with a state root and is still provable. */
+  stateAt(stream: string, size: number): StreamState | undefined {
+    for (const { start, moved } of this.#intervals) {
+      if (start >= size - 1 && moved.has(stream)) return moved.get(stream);
+    }
+    return this.#states.get(stream);
   }
 
   /**

@@ -7,15 +7,21 @@ const CHUNK_BITS = 14;
 const CHUNK_ROWS = 2 ** CHUNK_BITS;
 const IN_CHUNK = CHUNK_ROWS - 1;
 
-/** Rows of `rowWords` words. A freed row is given out again first. */
+/**
+ * Rows of a head and a body, in words, each in chunks of its own: heads alone are read far more often, and lie dense in
+ * the cache. A freed row is given out again first.
+ */
 export class NodePool {
-  readonly #rowWords: number;
-  readonly #chunks: Uint32Array<ArrayBuffer>[] = [];
+  readonly #headWords: number;
+  readonly #bodyWords: number;
+  readonly #heads: Uint32Array<ArrayBuffer>[] = [];
+  readonly #bodies: Uint32Array<ArrayBuffer>[] = [];
   readonly #free: number[] = [];
   #used = 0;
 
-  constructor(rowWords: number) {
-    this.#rowWords = rowWords;
+  constructor(headWords: number, bodyWords: number) {
+    this.#headWords = headWords;
+    this.#bodyWords = bodyWords;
   }
 
   /** Rows in use. */
@@ -27,8 +33,10 @@ export class NodePool {
   take(): number {
     const freed = this.#free.pop();
     if (freed !== undefined) return freed;
-    if (this.#used === this.#chunks.length * CHUNK_ROWS)
-      this.#chunks.push(new Uint32Array(CHUNK_ROWS * this.#rowWords));
+    if (this.#used === this.#heads.length * CHUNK_ROWS) {
+      this.#heads.push(new Uint32Array(CHUNK_ROWS * this.#headWords));
+      this.#bodies.push(new Uint32Array(CHUNK_ROWS * this.#bodyWords));
+    }
     return this.#used++;
   }
 
@@ -36,12 +44,25 @@ export class NodePool {
     this.#free.push(row);
   }
 
-  /** The chunk that holds a row; its words begin at `at(row)`. */
-  chunk(row: number): Uint32Array<ArrayBuffer> {
-    return this.#chunks[row >>> CHUNK_BITS] ?? bug(`the index tree has no row ${row}`);
+  /** The chunk that holds the head of a row; it begins at `headAt(row)`. */
+  heads(row: number): Uint32Array<ArrayBuffer> {
+    return this.#heads[row >>> CHUNK_BITS] ?? noRow(row);
   }
 
-  at(row: number): number {
-    return (row & IN_CHUNK) * this.#rowWords;
+  headAt(row: number): number {
+    return (row & IN_CHUNK) * this.#headWords;
   }
+
+  /** The chunk that holds the body of a row; it begins at `bodyAt(row)`. */
+  bodies(row: number): Uint32Array<ArrayBuffer> {
+    return this.#bodies[row >>> CHUNK_BITS] ?? noRow(row);
+  }
+
+  bodyAt(row: number): number {
+    return (row & IN_CHUNK) * this.#bodyWords;
+  }
+}
+
+function noRow(row: number): never {
+  return bug(`the index tree has no row ${row}`);
 }

@@ -42,7 +42,7 @@ export interface RemoteVerified {
 /** What the log shows does not hold. */
 export interface RemoteRefused {
   readonly kind: 'refused';
-  /** Code of the error (spec/errors.md). */
+  /** Code of the error (spec/errors.md), or `history-differs`: another statement stands where the local head is. */
   readonly code: string;
   readonly message: string;
   /** As far as they were verified. */
@@ -142,9 +142,11 @@ function judge(local: LocalFacts, remote: RemoteFacts): Verdict {
 function judgeRefusal({ code, message }: RemoteRefused): Verdict {
   switch (code) {
     case 'fork-detected':
+    case 'history-differs':
       return { class: 'split-view', reason: code, message };
     case 'checkpoint-rolled-back':
     case 'checkpoint-stale':
+    case 'stream-rolled-back':
       return { class: 'rollback', reason: code, message };
     default:
       return { class: 'lineage-fault', reason: code, message };

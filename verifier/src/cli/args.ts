@@ -89,7 +89,9 @@ function describe(
     const command = cli.command(`${spec.name} ${spec.operands}`, spec.about);
     for (const option of spec.options) command.option(rawName(option), option.about);
     for (const example of spec.examples) command.example(`  ${example}`);
-    command.action((...got: unknown[]) => onRun(got.filter((item) => typeof item === 'string')));
+    command.action((...got: unknown[]) =>
+      onRun(got.flat().filter((item) => typeof item === 'string')),
+    );
   }
   return cli;
 }

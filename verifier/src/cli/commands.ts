@@ -67,6 +67,22 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./commands/entry.ts')).entry,
   },
   {
+    name: 'stream',
+    operands: '<file> [...next]',
+    about: 'Verify .stream-proof files: all statements of a stream, or that there is none',
+    options: [
+      POLICY,
+      { name: 'stream', value: 'ID', about: 'the stream that the files have to be about' },
+      { name: 'expect', value: 'WHAT', about: 'fail unless present, absent or complete' },
+      MAX_AGE,
+    ],
+    examples: [
+      'writ-verify stream north-grid.stream-proof --policy trust.policy --expect complete',
+      'writ-verify stream page1.stream-proof page2.stream-proof --policy trust.policy',
+    ],
+    load: async () => (await import('./commands/stream.ts')).stream,
+  },
+  {
     name: 'checkpoint',
     operands: '<file|dir|url>',
     about: 'Verify the signatures on a checkpoint',

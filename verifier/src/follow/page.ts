@@ -3,7 +3,7 @@
 
 import { equalBytes } from '@writ/core/bytes';
 import { Ed25519Verifier } from '@writ/core/ed25519';
-import { LogError } from '@writ/core/errors';
+import { bug, LogError } from '@writ/core/errors';
 import type { VerifierKey } from '@writ/core/formats/key';
 import type { TrustPolicy } from '@writ/core/formats/tlog-policy';
 import { checkInclusion } from '@writ/core/merkle/inclusion';
@@ -22,8 +22,8 @@ import {
   type Span,
 } from '@writ/core/streams/follow-page';
 import { decodeStreamProof } from '@writ/core/streams/stream-proof';
-import type { OpenOptions, VerifiedCheckpoint } from '../checkpoint.ts';
-import { openStreamProof, type VerifiedStream } from '../stream.ts';
+import type { VerifiedCheckpoint } from '../checkpoint.ts';
+import { openStreamProof, type StreamOptions, type VerifiedStream } from '../stream.ts';
 
 /** A statement of the page in its place. */
 export interface PlacedStatement {
@@ -56,37 +56,31 @@ interface Stretch {
 export function openFollowPage(
   bytes: Uint8Array,
   policy: TrustPolicy,
-  options: OpenOptions = {},
+  options: StreamOptions = {},
 ): VerifiedPage {
   const page = decodeFollowPage(bytes);
   const stream = openStreamProof(page.streamProof, policy, options);
-  const { entries, stateRoot } = decodeStreamProof(page.streamProof);
-  if (page.places.length !== entries.length)
-    throw malformed(`${entries.length} statements have ${page.places.length} places`);
+  const { stateRoot } = decodeStreamProof(page.streamProof);
+  const { length } = stream.statements;
+  if (page.places.length !== length)
+    throw malformed(`${length} statements have ${page.places.length} places`);
   const keys = policy.logs
     .map(({ key }) => key)
     .filter(({ name, type }) => name === stream.checkpoint.origin && type === 1);
-  const stretches = page.spans.map((span) =>
-    openSpan(span, stateRoot, stream.checkpoint, keys),
-  );
-  return {
-    stream,
-    since: page.since,
-    consistency: page.consistency,
-    statements: placeAll(page, entries, stream, stretches),
-  };
+  const last = decodeStatement(stateRoot);
+  const stretches = page.spans.map((span) => openSpan(span, last, stream.checkpoint, keys));
+  const statements = placeAll(page, stream, stretches);
+  return { stream, since: page.since, consistency: page.consistency, statements };
 }
 
 function placeAll(
   page: FollowPage,
-  entries: readonly Uint8Array[],
   stream: VerifiedStream,
   stretches: readonly Stretch[],
 ): PlacedStatement[] {
   let last = -1;
-  return page.places.map((place, i) => {
-    const bytes = entries[i] ?? new Uint8Array(0);
-    const statement = decodeStatement(bytes);
+  return stream.statements.map((statement, i) => {
+    const place = page.places[i] ?? bug('a statement without a place');
     const leafIndex = indexOf(place, statement, stream);
     if (leafIndex <= last)
       throw incomplete('the statements of a stream stand in the log in their order', leafIndex);
@@ -132,13 +126,13 @@ function requireIncluded(
  */
 function openSpan(
   span: Span,
-  stateRoot: Uint8Array,
+  stateRoot: Statement,
   checkpoint: VerifiedCheckpoint,
   keys: readonly VerifierKey[],
 ): Stretch {
   const { before, after } = span;
-  const chain = after === null ? [...span.chain, stateRoot] : span.chain;
-  const statements = chain.map((bytes) => openOwnStatement(bytes, keys));
+  const statements = span.chain.map((bytes) => openOwnStatement(bytes, keys));
+  if (after === null) statements.push(stateRoot);
   const [first, last] = [statements[0], statements.at(-1)];
   if (first === undefined || last === undefined || (before !== null && first === last))
     throw malformed('a span has too few statements of the log');

@@ -52,6 +52,9 @@ export interface Note {
   readonly text: string;
 }
 
+/** Last second of the year 9999: sums with it stay exact. */
+export const MAX_TIME_SECONDS = 253_402_300_799;
+
 /** Longest text of a note in bytes of UTF-8. */
 export const MAX_NOTE_SIZE = 4096;
 
@@ -65,7 +68,7 @@ export function readStateRoot(value: CborValue): StateRoot {
     index: readBytes(of('index'), 'index', HASH_SIZE),
     streams: readCount(of('streams'), 'streams'),
     size: readCount(of('size'), 'size'),
-    timeSeconds: readCount(of('time'), 'time'),
+    timeSeconds: readCount(of('time'), 'time', 0, MAX_TIME_SECONDS),
   };
 }
 

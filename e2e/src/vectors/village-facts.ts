@@ -1,0 +1,45 @@
+// What a history of statements leads to, as vectors state it.
+
+import { formatHex, parseHex } from '@writ/core/bytes';
+import { type ReplayState, replay } from '@writ/core/streams/replay';
+import { streamStateDigest } from '@writ/core/streams/state-codec';
+import type { VillageState } from '@writ/core/streams/village-state';
+
+/** Replays the statements, given in hexadecimal; throws the LogError of the first that is refused. */
+export function villageFacts(
+  logKey: Uint8Array,
+  statements: readonly string[],
+): Readonly<Record<string, unknown>> {
+  const entries = statements.map((text, index) => {
+    const bytes = parseHex(text);
+    if (bytes === undefined) throw new TypeError(`statement ${index} is not hex`);
+    return { index, bytes };
+  });
+  const replayed = replay(entries, { logKey });
+  return { states: digestsOf(replayed), villages: villagesOf(replayed) };
+}
+
+function digestsOf({ states }: ReplayState): Readonly<Record<string, string>> {
+  const digests = [...states].map(([stream, state]) => [
+    stream,
+    formatHex(streamStateDigest(state)),
+  ]);
+  return Object.fromEntries(digests);
+}
+
+function villagesOf({ states }: ReplayState): Readonly<Record<string, unknown>> {
+  const villages = [...states.values()].filter((state) => state.family === 'village');
+  return Object.fromEntries(villages.map((state) => [state.village, factsOf(state)]));
+}
+
+function factsOf({ constitution, proposals, policies }: VillageState): unknown {
+  const versions = [...policies].map(([policy, { version, digest }]) => [
+    policy,
+    { version, digest: digest === null ? null : formatHex(digest) },
+  ]);
+  return {
+    constitution: constitution.version,
+    open: proposals.size,
+    policies: Object.fromEntries(versions),
+  };
+}

@@ -1,0 +1,310 @@
+// One pass of a reader that follows a village, without the network: it says which page it needs next, verifies what
+// it is given, and in the end derives the state by the rules of the log itself (spec/follow.md section 4).
+//
+//   const reading = new VillageReading({ village, policy, saved });
+//   for (let want = reading.want; want !== undefined; want = reading.want) reading.add(await fetch(want));
+//   const { state, news, next } = reading.finish();
+
+import { equalBytes, formatHex } from '@writ/core/bytes';
+import { Ed25519Verifier } from '@writ/core/ed25519';
+import { bug, LogError } from '@writ/core/errors';
+import type { TrustPolicy } from '@writ/core/formats/tlog-policy';
+import { checkStatementSignature } from '@writ/core/statements/statement';
+import { formatStreamId } from '@writ/core/statements/stream-id';
+import type { Context } from '@writ/core/streams/context';
+import type { InboxState } from '@writ/core/streams/inbox-state';
+import { reduce, type StreamState, signerKey } from '@writ/core/streams/reduce';
+import { type Effect, refusalError } from '@writ/core/streams/refusal';
+import { decodeStreamState, encodeStreamState } from '@writ/core/streams/state-codec';
+import type { VillageState } from '@writ/core/streams/village-state';
+import { advance } from '../advance.ts';
+import { openCheckpoint, type VerifiedCheckpoint } from '../checkpoint.ts';
+import type { VerifiedStream } from '../stream.ts';
+import { openFollowPage, type PlacedStatement, type VerifiedPage } from './page.ts';
+
+/** What a reader remembers of a village between two passes. */
+export interface SavedVillage {
+  readonly village: string;
+  /** The newest checkpoint that it accepted: a signed note. */
+  readonly checkpoint: Uint8Array;
+  /** Encoded states at that checkpoint; null where the stream was empty, or the inbox of no concern. */
+  readonly state: Uint8Array | null;
+  readonly inbox: Uint8Array | null;
+}
+
+export interface ReadingOptions {
+  readonly village: string;
+  readonly policy: TrustPolicy;
+  readonly saved?: SavedVillage | undefined;
+  /** The reader's clock, and how old the newest checkpoint may be by it: both or none. */
+  readonly nowSeconds?: bigint | undefined;
+  readonly maxAgeSeconds?: bigint | undefined;
+  /** Public keys of outsiders. Their proposals are counted as unchecked without: they do nothing by themselves. */
+  readonly authorKey?: ((keyId: Uint8Array) => Uint8Array | undefined) | undefined;
+}
+
+/** The page that a reading needs next. */
+export interface WantedPage {
+  readonly stream: string;
+  readonly from: number;
+  /** Size of the tree from which the page has to prove its own to grow; 0: none. */
+  readonly since: number;
+}
+
+/** A statement that is new to the reader, and what it did. */
+export interface News extends PlacedStatement {
+  readonly effect: Effect;
+}
+
+export interface Followed {
+  readonly checkpoint: VerifiedCheckpoint;
+  /** Time of the state root of that checkpoint. */
+  readonly timeSeconds: number;
+  /** The village at that checkpoint; null: it is proven that there is none. */
+  readonly state: VillageState | null;
+  readonly inbox: InboxState | null;
+  /** In the order of the log. */
+  readonly news: readonly News[];
+  /** Statements of outsiders whose signatures nobody could check. */
+  readonly unchecked: number;
+  /** What to remember. */
+  readonly next: SavedVillage;
+}
+
+/** What is known of one stream: that it ends with `seq` in the tree of `size`. */
+interface Known {
+  readonly seq: number;
+  readonly id: Uint8Array | null;
+  readonly size: number;
+}
+
+export class VillageReading {
+  readonly #options: ReadingOptions;
+  readonly #states = new Map<string, StreamState>();
+  readonly #village: StreamReading;
+  readonly #inbox: StreamReading;
+  #checkpoint: VerifiedCheckpoint | undefined;
+  /** The newest page of the village stream: its tree is that of the result. */
+  #newest: VerifiedStream | undefined;
+
+  /** Throws RangeError for what is no village id, and LogError when `saved` does not hold under the policy. */
+  constructor(options: ReadingOptions) {
+    const { village, saved } = options;
+    if (saved !== undefined && saved.village !== village)
+      throw new RangeError(`what was saved is about ${saved.village}`);
+    this.#options = options;
+    if (saved !== undefined) this.#checkpoint = openCheckpoint(saved.checkpoint, options.policy);
+    const size = Number(this.#checkpoint?.size ?? 0n);
+    const before = this.#restore('village', saved?.state ?? null);
+    const inbox = this.#restore('inbox', saved?.inbox ?? null);
+    const wasRead = before?.family === 'village' && before.law.quarantine !== null;
+    this.#village = new StreamReading(formatStreamId({ family: 'village', village }), before, size);
+    const inboxId = formatStreamId({ family: 'inbox', village });
+    this.#inbox = new StreamReading(inboxId, inbox, wasRead ? size : 0);
+  }
+
+  #restore(family: 'village' | 'inbox', bytes: Uint8Array | null): StreamState | undefined {
+    if (bytes === null) return undefined;
+    const state = decodeStreamState(bytes);
+    if (state.family !== family || state.village !== this.#options.village)
+      throw new LogError('storage-corrupt', `what was saved is no state of this ${family}`);
+    this.#states.set(`${family}/${state.village}`, state);
+    return state;
+  }
+
+  /** What to `add` next; undefined: the reading can be finished. */
+  get want(): WantedPage | undefined {
+    const since = Number(this.#checkpoint?.size ?? 0n);
+    if (!this.#village.isComplete) return { ...this.#village.want, since };
+    const isDone = this.#inbox.isComplete || this.#inbox.reaches(this.#size);
+    return isDone || !this.#concernsInbox() ? undefined : { ...this.#inbox.want, since };
+  }
+
+  get #size(): number {
+    return Number(this.#newest?.checkpoint.size ?? 0n);
+  }
+
+  // Nobody can write to an inbox while the constitution has no quarantine.
+  #concernsInbox(): boolean {
+    const before = this.#states.get(this.#village.stream);
+    if (before?.family === 'village' && before.law.quarantine !== null) return true;
+    return this.#village.statements.some(
+      ({ payload }) => 'constitution' in payload && payload.constitution.quarantine !== null,
+    );
+  }
+
+  /** Verifies the page that `want` asks for. After an error the reading is of no more use. */
+  add(bytes: Uint8Array): void {
+    const want = this.want ?? bug('no page is wanted');
+    const { policy } = this.#options;
+    const page = openFollowPage(bytes, policy, { ...this.#freshness(), stream: want.stream });
+    this.#checkFreshness(page);
+    const { checkpoint } = page.stream;
+    if (this.#checkpoint !== undefined) advance(this.#checkpoint, checkpoint, page.consistency);
+    this.#checkpoint = checkpoint;
+    const isVillage = want.stream === this.#village.stream;
+    if (isVillage) this.#newest = page.stream;
+    (isVillage ? this.#village : this.#inbox).add(page);
+  }
+
+  #freshness(): { nowSeconds?: bigint | undefined; maxAgeSeconds?: bigint | undefined } {
+    const { nowSeconds, maxAgeSeconds, policy } = this.#options;
+    return policy.quorum === undefined ? {} : { nowSeconds, maxAgeSeconds };
+  }
+
+  // A policy without witnesses has only the word of the log for how late it is.
+  #checkFreshness({ stream: { stateRoot } }: VerifiedPage): void {
+    const { nowSeconds, maxAgeSeconds, policy } = this.#options;
+    if (policy.quorum !== undefined || nowSeconds === undefined || maxAgeSeconds === undefined)
+      return;
+    const oldest = nowSeconds - maxAgeSeconds;
+    if (BigInt(stateRoot.timeSeconds) >= oldest) return;
+    throw new LogError('checkpoint-stale', 'the newest state root is too old', {
+      expected: `${oldest} or later`,
+      got: stateRoot.timeSeconds,
+    });
+  }
+
+  /**
+   * Derives the state. LogError statement-refused, stream-conflict and statement-bad-signature for a statement
+   * that the log should not have admitted.
+   */
+  finish(): Followed {
+    const newest = this.#newest;
+    if (newest === undefined || this.want !== undefined) throw new RangeError('pages are missing');
+    const { village } = this.#options;
+    const { checkpoint, stateRoot } = newest;
+    const inTree = this.#inbox.statements.filter(({ leafIndex }) => leafIndex < this.#size);
+    const all = [...this.#village.statements, ...inTree];
+    let unchecked = 0;
+    const news = all
+      .toSorted((a, b) => a.leafIndex - b.leafIndex)
+      .map((placed) => {
+        const { effect, isChecked } = this.#step(placed);
+        if (!isChecked) unchecked++;
+        return { ...placed, effect };
+      });
+    const state = this.#states.get(`village/${village}`);
+    const inbox = this.#states.get(`inbox/${village}`);
+    return {
+      checkpoint,
+      timeSeconds: stateRoot.timeSeconds,
+      state: state?.family === 'village' ? state : null,
+      inbox: inbox?.family === 'inbox' ? inbox : null,
+      news,
+      unchecked,
+      next: {
+        village,
+        checkpoint: checkpoint.note,
+        state: state === undefined ? null : encodeStreamState(state),
+        inbox: inbox === undefined ? null : encodeStreamState(inbox),
+      },
+    };
+  }
+
+  #step(placed: PlacedStatement): { readonly effect: Effect; readonly isChecked: boolean } {
+    const { statement, leafIndex } = placed;
+    const context = this.#contextOf(placed);
+    const place = {
+      index: leafIndex,
+      stream: statement.stream,
+      statement: formatHex(statement.id),
+    };
+    const outcome = reduce(this.#states, placed, context);
+    if (!outcome.admitted) throw refusalError(outcome.refusal, place);
+    const key = signerKey(placed, context) ?? this.#options.authorKey?.(statement.keyId);
+    if (key !== undefined) checkStatementSignature(statement, new Ed25519Verifier(key));
+    else if (statement.streamId.family === 'village') bug('nobody signed for a village');
+    this.#states.set(statement.stream, outcome.state);
+    return { effect: outcome.effect, isChecked: key !== undefined };
+  }
+
+  #contextOf({ leafIndex, timeSeconds }: PlacedStatement): Context {
+    const { village } = this.#options;
+    const [own, inbox] = [`village/${village}`, `inbox/${village}`].map((id) =>
+      this.#states.get(id),
+    );
+    return {
+      index: leafIndex,
+      timeSeconds,
+      // Only streams of the log itself are judged by it, and none of them is read here.
+      logKey: this.#checkpoint?.logKeys[0]?.publicKey ?? bug('a checkpoint without a key'),
+      village: (name) => (name === village && own?.family === 'village' ? own : undefined),
+      inbox: (name) => (name === village && inbox?.family === 'inbox' ? inbox : undefined),
+    };
+  }
+}
+
+/** The pages of one stream, one behind the other. */
+class StreamReading {
+  readonly stream: string;
+  readonly statements: PlacedStatement[] = [];
+  isComplete = false;
+  #known: Known;
+  #next: number;
+  #last: Uint8Array | null;
+
+  /** `size`: the tree in which the stream ended with `state`; 0 where nobody looked. */
+  constructor(stream: string, state: StreamState | undefined, size: number) {
+    this.stream = stream;
+    const { seq, id } = state?.head ?? { seq: -1, id: null };
+    this.#known = { seq, id, size };
+    this.#next = seq + 1;
+    this.#last = id;
+  }
+
+  get want(): { readonly stream: string; readonly from: number } {
+    return { stream: this.stream, from: this.#next };
+  }
+
+  /** True when a statement at or behind leaf `size` was seen. */
+  reaches(size: number): boolean {
+    return (this.statements.at(-1)?.leafIndex ?? -1) >= size;
+  }
+
+  add({ stream: page, statements }: VerifiedPage): void {
+    this.#requireKept(page);
+    if (page.from !== this.#next)
+      throw this.#fault('stream-incomplete', 'the page starts elsewhere', page.from);
+    const [first] = page.statements;
+    const before = first === undefined ? (page.head?.statementId ?? null) : first.previous;
+    if (!isSame(before, this.#last))
+      throw this.#fault('stream-incomplete', 'the page does not continue what was read', page.from);
+    for (const placed of statements) this.#requireInTime(placed);
+    this.statements.push(...statements);
+    this.#next = page.next;
+    this.#last = page.statements.at(-1)?.id ?? this.#last;
+    this.isComplete = page.isComplete;
+    const { seq = -1, statementId = null } = page.head ?? {};
+    this.#known = { seq, id: statementId, size: Number(page.checkpoint.size) };
+  }
+
+  #requireKept({ head }: VerifiedStream): void {
+    const { seq, id } = this.#known;
+    const got = head?.seq ?? -1;
+    if (got < seq)
+      throw this.#fault('stream-rolled-back', 'the stream ends before what was accepted', got);
+    if (got === seq && !isSame(head?.statementId ?? null, id))
+      throw this.#fault('stream-incomplete', 'the stream ends with another statement', got);
+  }
+
+  // A statement in a tree whose state root says that the stream ends earlier: that state root was false.
+  #requireInTime({ statement: { seq, id }, leafIndex }: PlacedStatement): void {
+    const { seq: end, id: endId, size } = this.#known;
+    if (seq > end && leafIndex < size) {
+      const message = `the state root of the tree of ${size} entries left out number ${seq} of ${this.stream}`;
+      throw new LogError('state-root-invalid', message, { reason: 'omission', index: leafIndex });
+    }
+    if (seq === end && !isSame(id, endId))
+      throw this.#fault('stream-incomplete', 'it is not the statement that was the head', seq);
+  }
+
+  #fault(code: 'stream-incomplete' | 'stream-rolled-back', message: string, got: number): LogError {
+    const detail = { stream: this.stream, expected: this.#next, got };
+    return new LogError(code, `${this.stream}: ${message}`, detail);
+  }
+}
+
+function isSame(a: Uint8Array | null, b: Uint8Array | null): boolean {
+  return a === null || b === null ? a === b : equalBytes(a, b);
+}
