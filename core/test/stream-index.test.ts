@@ -20,6 +20,7 @@ import {
   streamKey,
 } from '@writ/core/streams/stream-index';
 import { buildIndexRoot } from '@writ/core/streams/stream-index-root';
+import { IndexValueHasher } from '@writ/core/streams/stream-index-values';
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -105,6 +106,33 @@ test('a value that has no encoding is our caller’s mistake', () => {
   assert.throws(() => encodeIndexValue({ ...value, leafIndex: 1.5 }), /leafIndex/);
   assert.throws(() => encodeIndexValue({ ...value, statementId: new Uint8Array(31) }), /32 bytes/);
   assert.throws(() => encodeIndexValue({ ...value, stream: '\ud800' }), /surrogate/);
+});
+
+test('hashing many values gives what hashing each gives', () => {
+  const numbers = [0, 23, 24, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1];
+  const lengths = [0, 1, 23, 24, 254, 255, 256, 70_000];
+  const streams = [...lengths.map((length) => 'a'.repeat(length)), 'dörf', '村'.repeat(90), '🏡'];
+  const hasher = new IndexValueHasher();
+  const key = sha256(utf8('another key'));
+  for (const stream of streams) {
+    for (const number of numbers) {
+      const value = { ...testValue(stream), seq: number, leafIndex: 2 ** 53 - 1 - number };
+      const swapped = { ...value, seq: value.leafIndex, leafIndex: number };
+      const both = { ...value, leafIndex: number };
+      for (const one of [value, swapped, both]) {
+        const target = new Uint8Array(70).fill(9);
+        hasher.write(one, target, 3);
+        assert.equal(target.subarray(3, 67), concatBytes(streamKey(stream), indexValueHash(one)));
+        assert.equal([target[2], target[67]], [9, 9]);
+        hasher.write(one, target, 3, key);
+        assert.equal(target.subarray(3, 67), concatBytes(key, indexValueHash(one)));
+      }
+    }
+  }
+  for (const bad of [{ seq: -1 }, { leafIndex: 0.5 }, { statementId: key.subarray(1) }]) {
+    const value = { ...testValue('log'), ...bad };
+    assert.throws(() => hasher.write(value, new Uint8Array(64), 0), RangeError);
+  }
 });
 
 test('the root is that of the definition for every number of streams, in any order', () => {

@@ -20,6 +20,7 @@ import {
 } from './policies.ts';
 import { LogClient } from './submission.ts';
 import { pathFromHere, reasonOf, say, styled } from './talk.ts';
+import { signFounding } from './village.ts';
 
 const DEFAULT_STREAM = 'village/north-quay';
 const PROOF_TIMEOUT_MS = 20_000;
@@ -38,6 +39,7 @@ async function main(args: readonly string[]): Promise<void> {
   const author = await readAuthorKey(home.authorKeyPath);
   const url = (await readPolicy(home)).logs[0]?.url ?? '';
   const log = new LogClient(url);
+  await foundIfNew(log, author, stream);
   const signed = await signAll(log, author, stream, files);
   const results = await log.submitBatch(concatBytes(...signed.map(({ statement }) => statement)));
 
@@ -75,6 +77,13 @@ function parseOrRefuse(args: readonly string[]): {
   } catch (error) {
     throw new LogError('usage', reasonOf(error));
   }
+}
+
+/** The first policy of a village needs a village: founds it with the author as its only member. */
+async function foundIfNew(log: LogClient, author: SignerKey, stream: string): Promise<void> {
+  if ((await log.nextPosition(stream)).seq > 0) return;
+  await log.submitBatch(signFounding(author, stream, Math.floor(Date.now() / 1000)));
+  say(`${styled('green', 'founded')}    ${stream}, with ${author.name} as its only member`);
 }
 
 /** Signs the policies in `files`, each on top of the one before, after what the stream has. */

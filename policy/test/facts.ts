@@ -70,3 +70,5 @@ export function proposal(number: number, more: Partial<OpenProposal> = {}): Open
   const subject = 'policy 00000000-0000-4000-8000-000000000001';
   return { id: hash('proposal', number), subject, version: 2, isExpired: false, ...more };
 }
+
+export const EDIT = { policy: 'p', expected: hash('spec', 1), found: hash('spec', 2) };

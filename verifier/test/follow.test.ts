@@ -125,10 +125,11 @@ test('reads the inbox where the constitution lets outsiders propose', async () =
   assert.is(quarantined.inbox?.proposals.size, 1);
   assert.is(quarantined.unchecked, 1, 'nobody named the key of the outsider');
   const [known] = [...(quarantined.inbox?.proposals.values() ?? [])];
-  if (known === undefined) throw new Error('no proposal');
+  const head = quarantined.inbox?.head.id;
+  if (known === undefined || head === undefined) throw new Error('no proposal');
   log.add(
     VILLAGE_STREAM,
-    { kind: 'quarantine-approve', proposal: known.id, digest: known.digest },
+    { kind: 'quarantine-approve', proposal: head, digest: known.digest },
     keyOf('ben'),
   );
   log.offer(proposal);

@@ -84,7 +84,7 @@ export class IndexTree {
 
   /**
    * Builds version 1 from all heads, each stream once; answers its root. Throws RangeError on a tree that has versions,
-   * and for a stream that appears twice.
+   * and for a stream that appears twice; the tree is then of no further use.
    */
   load(heads: Iterable<readonly [stream: string, head: StreamHead]>): Uint8Array {
     if (this.#version !== 0) throw new RangeError('only a new tree can be loaded');

@@ -112,6 +112,11 @@ export const COMMANDS: readonly CommandRow[] = [
     options: [
       POLICY,
       { name: 'state', value: 'FILE', about: 'remember how far the audit came, and go on there' },
+      {
+        name: 'profile',
+        value: 'NAME',
+        about: 'statements: check streams and state roots too; raw: do not; auto: look (auto)',
+      },
       { name: 'jobs', short: 'j', value: 'N', about: 'threads for a log in a folder (2)' },
       EVIDENCE,
       MAX_AGE,
@@ -138,5 +143,15 @@ export const COMMANDS: readonly CommandRow[] = [
     options: [POLICY],
     examples: ['writ-verify fork fork-1b2c3d4e.fork-proof --policy trust.policy'],
     load: async () => (await import('./commands/fork.ts')).fork,
+  },
+  {
+    name: 'fault',
+    operands: '<file>',
+    about: 'Verify a state root fault: a log published a tree with a wrong state root',
+    options: [POLICY, LOG, ONLINE],
+    examples: [
+      'writ-verify fault log-1b2c3d4e-811.state-root-fault --log ./mirror --policy trust.policy',
+    ],
+    load: async () => (await import('./commands/fault.ts')).fault,
   },
 ];

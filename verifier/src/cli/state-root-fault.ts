@@ -128,7 +128,11 @@ function findFault(
 
 /** True when a state root commits to this index. */
 export function isRight({ index, streams }: StateRoot, computed: ComputedIndex): boolean {
-  return streams === computed.streams && equalBytes(index, computed.root);
+  return isSame({ root: index, streams }, computed);
+}
+
+export function isSame(a: ComputedIndex, b: ComputedIndex): boolean {
+  return a.streams === b.streams && equalBytes(a.root, b.root);
 }
 
 function decodeFault(bytes: Uint8Array): StateRootFault {

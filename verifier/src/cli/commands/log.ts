@@ -12,6 +12,7 @@ import type { Context } from '../context.ts';
 import { requireContinues } from '../continuity.ts';
 import { type OpenLog, openLog } from '../open-log.ts';
 import type { Claim } from '../report.ts';
+import { auditStateRoots } from '../state-root-audit.ts';
 
 const DEFAULT_JOBS = 2;
 const MAX_JOBS = 64;
@@ -36,12 +37,16 @@ export async function log(context: Context): Promise<Claim> {
   }
   await auditEntries(context, opened, head, saved);
   await requireHistory(context, opened, history, head);
+  const older = history.map(({ checkpoint }) => ({ checkpoint, policy: withoutQuorum(policy) }));
+  const trees = [...older, { checkpoint: head, policy }];
+  const statements = await auditStateRoots(context, opened.fresh ?? opened.source, trees);
   return {
     text: `all ${head.size} entries of ${head.origin} are in the tree, ${signersOf(head)}`,
     facts: {
       ...checkpointFacts(head),
       auditedBefore: saved?.state.size ?? '0',
       historyChecked: String(history.length),
+      ...statements,
     },
   };
 }

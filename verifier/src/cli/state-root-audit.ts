@@ -1,0 +1,177 @@
+// The audit of state roots: every published tree has one, and each is right. What is not becomes a file that others
+// can check.
+
+import { formatHex, utf8 } from '@writ/core/bytes';
+import { type ErrorDetail, isLogError, LogError } from '@writ/core/errors';
+import type { TrustPolicy } from '@writ/core/formats/tlog-policy';
+import { sha256 } from '@writ/core/sha256';
+import { decodeStatement } from '@writ/core/statements/statement';
+import type { VerifiedCheckpoint } from '../checkpoint.ts';
+import { readStateRoot } from '../state-root.ts';
+import { proveInclusion, readEntry, type TileSource } from '../tiles.ts';
+import type { Context } from './context.ts';
+import { writeAtomically } from './inputs.ts';
+import {
+  type ComputedIndex,
+  encodeStateRootFault,
+  type FaultReason,
+  isRight,
+  openStateRootFault,
+} from './state-root-fault.ts';
+import { type ScannedEntry, scanStatements } from './statement-audit.ts';
+
+const PROFILES = ['auto', 'statements', 'raw'] as const;
+const PROGRESS_EVERY = 65_536;
+
+/** A tree that the log published, and the policy by which its state root is judged. */
+export interface PublishedTree {
+  readonly checkpoint: VerifiedCheckpoint;
+  readonly policy: TrustPolicy;
+}
+
+/** What is wrong with an entry that should be a state root, or is one. */
+interface Fault {
+  readonly index: number;
+  readonly reason: FaultReason;
+  readonly message: string;
+  readonly bytes: Uint8Array;
+  readonly computed: ComputedIndex | null;
+}
+
+/**
+ * Recomputes the stream index from the entries and checks the state root of every tree in `published`, and every
+ * other state root as well. Answers facts for the report. LogError state-root-invalid after the evidence has been
+ * written, and those of `scanStatements`.
+ */
+export async function auditStateRoots(
+  context: Context,
+  source: TileSource,
+  published: readonly PublishedTree[],
+): Promise<Record<string, string>> {
+  const trees = published
+    .filter(({ checkpoint }) => checkpoint.size > 0n)
+    .toSorted((a, b) => (a.checkpoint.size < b.checkpoint.size ? -1 : 1));
+  if (!(await hasStatements(context, source, trees.at(-1)?.checkpoint))) return { profile: 'raw' };
+  try {
+    const checkpoints = trees.map(({ checkpoint }) => checkpoint);
+    const result = await scanStatements(source, checkpoints, async (entry) => {
+      showProgress(context, entry.index, checkpoints.at(-1)?.size);
+      const fault = findFault(entry, trees);
+      if (fault !== undefined) throw await withEvidence(context, source, trees, fault);
+    });
+    context.trace.pass('state roots', {
+      why: `${result.stateRoots} state roots commit to the streams before them; all ${trees.length} trees at hand end with one`,
+    });
+    return {
+      profile: 'statements',
+      streams: String(result.streams),
+      stateRoots: String(result.stateRoots),
+    };
+  } catch (error) {
+    context.trace.fail('state roots', error);
+    throw error;
+  } finally {
+    context.surroundings.progress('');
+  }
+}
+
+/** What `--profile` says, or what the first entry is. LogError usage. */
+async function hasStatements(
+  context: Context,
+  source: TileSource,
+  newest: VerifiedCheckpoint | undefined,
+): Promise<boolean> {
+  const given = context.value('profile') ?? 'auto';
+  const profile = PROFILES.find((known) => known === given);
+  if (profile === undefined)
+    throw new LogError('usage', `--profile must be ${PROFILES.join(', ')}, got ${given}`);
+  if (profile !== 'auto') return profile === 'statements';
+  if (newest === undefined) return false;
+  const first = await readEntry(source, 0n, newest.size);
+  try {
+    decodeStatement(first);
+    return true;
+  } catch (error) {
+    if (isLogError(error, 'statement-malformed')) return false;
+    throw error;
+  }
+}
+
+function showProgress(context: Context, index: number, size: bigint | undefined): void {
+  if (index % PROGRESS_EVERY !== 0) return;
+  context.surroundings.progress(`read ${index} of ${size} statements`);
+}
+
+function findFault(
+  { index, statement, root }: ScannedEntry,
+  trees: readonly PublishedTree[],
+): Fault | undefined {
+  const of = { index, bytes: statement.bytes, computed: null };
+  for (const { checkpoint, policy } of trees) {
+    if (checkpoint.size !== BigInt(index) + 1n) continue;
+    try {
+      readStateRoot(checkpoint, statement.bytes, policy);
+    } catch (error) {
+      if (!isLogError(error, 'state-root-invalid')) throw error;
+      const { message, detail } = error;
+      return { ...of, message, reason: reasonOf(detail) };
+    }
+  }
+  if (root === null) return undefined;
+  const { claimed, computed } = root;
+  if (claimed.size !== index)
+    return { ...of, reason: 'size', message: `it is for ${claimed.size} entries` };
+  if (isRight(claimed, computed)) return undefined;
+  const message = 'it commits to another stream index than the entries before it have';
+  return { ...of, reason: 'index', message, computed };
+}
+
+function reasonOf({ reason }: ErrorDetail): FaultReason {
+  const known = ['form', 'size', 'key', 'signature', 'time'] as const;
+  return known.find((word) => word === reason) ?? 'form';
+}
+
+/** The error to throw, with the name of the file that was written. */
+async function withEvidence(
+  context: Context,
+  source: TileSource,
+  trees: readonly PublishedTree[],
+  fault: Fault,
+): Promise<LogError> {
+  const message = `state root at entry ${fault.index}: ${fault.message}`;
+  const detail = { index: fault.index, reason: fault.reason };
+  try {
+    const path = await writeEvidence(context, source, trees, fault);
+    const kept = { ...detail, evidence: path };
+    return new LogError('state-root-invalid', `${message}; the proof is in ${path}`, kept);
+  } catch (reason) {
+    // A full disk must not turn a wrong state root into an error of the disk.
+    if (!isLogError(reason)) throw reason;
+    const text = `${message}; no proof was kept: ${reason.message}`;
+    return new LogError('state-root-invalid', text, detail, reason);
+  }
+}
+
+async function writeEvidence(
+  context: Context,
+  source: TileSource,
+  trees: readonly PublishedTree[],
+  { index, bytes, reason, computed }: Fault,
+): Promise<string> {
+  const leafIndex = BigInt(index);
+  const tree = trees.find(({ checkpoint }) => checkpoint.size > leafIndex);
+  if (tree === undefined) throw new RangeError('the entry is in no published tree');
+  const { checkpoint, policy } = tree;
+  const proof = await proveInclusion(source, leafIndex, checkpoint.size);
+  const parts = { checkpoint: checkpoint.note, leafIndex: index, entry: bytes, proof };
+  const file = encodeStateRootFault({ ...parts, reason, computed });
+  openStateRootFault(file, policy);
+  const path = context.value('evidence') ?? defaultPath(checkpoint.origin, index);
+  writeAtomically(path, file);
+  return path;
+}
+
+/** Named after the origin, so that the faults of several logs can lie in one folder. */
+function defaultPath(origin: string, index: number): string {
+  return `./log-${formatHex(sha256(utf8(origin))).slice(0, 8)}-${index}.state-root-fault`;
+}
