@@ -31,7 +31,7 @@ function rule(role: string, k: number): Rule {
 }
 
 /** A constitution whose policies need `approvals` of the authors. */
-export function constitution(approvals = 1): Constitution {
+export function constitution(approvals = 1, recordDenials = false): Constitution {
   return {
     members: [member('ada', ['admin']), member('ben', ['author']), member('cid', ['author'])],
     rules: {
@@ -49,7 +49,7 @@ export function constitution(approvals = 1): Constitution {
     },
     staleness: { mode: 'keep-last-good', maxSeconds: 86_400 },
     visibility: 'public',
-    recordDenials: false,
+    recordDenials,
   };
 }
 

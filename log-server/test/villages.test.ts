@@ -34,7 +34,11 @@ interface Village extends AppWorld {
 }
 
 /** A log on which Ada may found villages and strangers may write to inboxes. */
-async function makeVillage(store: LogStore = openMemoryStore(), approvals = 1): Promise<Village> {
+async function makeVillage(
+  store: LogStore = openMemoryStore(),
+  approvals = 1,
+  recordDenials = false,
+): Promise<Village> {
   const world = appWorld('statements', { store });
   const line = (who: string, stream: string): string =>
     `author ${who} ed25519 ${formatBase64(keyOf(who).publicKey)} ${stream}\n`;
@@ -52,7 +56,11 @@ async function makeVillage(store: LogStore = openMemoryStore(), approvals = 1): 
   await world.publisher.publishNow('start');
   if (world.log.streamHead(VILLAGE) === undefined) {
     const founded = await submit(
-      { kind: 'village-create', name: 'North', constitution: constitution(approvals) },
+      {
+        kind: 'village-create',
+        name: 'North',
+        constitution: constitution(approvals, recordDenials),
+      },
       'ada',
     );
     assert.is(founded.status, 200, await founded.clone().text());
@@ -120,6 +128,17 @@ test('the rules of the village decide who may do what, and the refusal names the
   assert.is(await problemCode(await world.submit(change(1), 'mallory')), 'author-unknown');
   assert.is(world.log.head.size, size);
   assert.is((await world.submit(change(1), 'ben')).status, 200);
+});
+
+test('a refusal is on record where the constitution says so, and a flood of them is not', async () => {
+  const world = await makeVillage(openMemoryStore(), 1, true);
+  for (let tries = 0; tries < 15; tries++) await world.submit(change(7 + tries), 'ben');
+  await world.submit(change(1), 'ben');
+  await world.publish();
+  const { denials } = await jsonOf(world, '/villages/north/denials');
+  assert.ok(Array.isArray(denials));
+  assert.is(denials.length, 10);
+  assert.is(denials[0].code, 'version-wrong');
 });
 
 test('a key of the log is of no use to anybody else', async () => {

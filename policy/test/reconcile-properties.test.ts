@@ -122,8 +122,8 @@ properties('a missing statement is never passed over', () => {
         ...drawn,
         local,
         dropped,
-        root: 'main',
-        ancestor: 'main',
+        root: 'main' as const,
+        ancestor: 'main' as const,
         oldSize: 130,
         size: 140,
       };

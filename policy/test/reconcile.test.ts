@@ -1,7 +1,6 @@
 import { RECONCILIATION_CLASSES } from '@writ/core/streams/reconciliation-report';
 import {
   type LocalFacts,
-  PULL_EXIT,
   type ReconcileOptions,
   type RemoteFacts,
   reconcile,
@@ -10,8 +9,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
   checkpoint,
+  EDIT,
   entry,
-  hash,
   localAt,
   OPTIONS,
   proposal,

@@ -212,6 +212,9 @@ function* madeUpVectors() {
   const key = leaf.key.with(31, leaf.key[31] ^ 1);
   const other = { key, valueHash: leaf.valueHash };
   const proof = encodeProof(2, made(255), other);
+  const wrong = { key: leaf.key.with(0, leaf.key[0] ^ 0x80), valueHash: leaf.valueHash };
+  const misplaced = input(made(3), hashOfLeaf(wrong), encodeProof(2, made(3), wrong));
+  yield invalid(FORMAT, 'other-misplaced', 'The leaf is where its key does not lead.', misplaced);
   const twin = input(made(255), hashOfLeaf(other), proof);
   yield valid(FORMAT, 'other-depth-255', 'Only the last bit differs.', twin, {
     kind: 'other',

@@ -6,12 +6,9 @@
 import { equalBytes } from '@writ/core/bytes';
 import { bug, isLogError, LogError } from '@writ/core/errors';
 import { MAX_ENTRY_SIZE } from '@writ/core/formats/entry-bundle';
-import { consistencyNodes } from '@writ/core/merkle/consistency';
-import { inclusionNodes } from '@writ/core/merkle/inclusion';
-import { TILE_WIDTH } from '@writ/core/merkle/tile';
-import { buildProof, treeRoot } from '@writ/core/merkle/tree';
-import type { LogStore, StreamHead, TreeHead } from '../storage/port.ts';
-import type { Ledger } from '../streams/ledger.ts';
+import type { Step } from '@writ/core/streams/position';
+import type { LogStore, TreeHead } from '../storage/port.ts';
+import type { Ledger, OwnStatement } from '../streams/ledger.ts';
 import {
   countForBatch,
   type Outcome,
@@ -21,9 +18,10 @@ import {
   type StreamMove,
   type Submission,
 } from './batch.ts';
-import { edgeOf, type ReadHashes, readTile, storedNodes } from './edge.ts';
+import { edgeOf } from './edge.ts';
 import { type Edge, edgeRoot } from './integrate.ts';
 import { KnownLeaves } from './known-leaves.ts';
+import { StoredTree } from './stored-tree.ts';
 
 /** Back-pressure: what may wait for a commit. Beyond it submissions are refused with `overloaded`. */
 export interface LogLimits {
@@ -53,29 +51,28 @@ interface Sealing {
   reject(error: unknown): void;
 }
 
-export class Log {
-  readonly store: LogStore;
+export class Log extends StoredTree {
   readonly ledger: Ledger | undefined;
   readonly #limits: LogLimits;
   readonly #onCommit: (report: CommitReport) => void;
-  readonly #readHashes: ReadHashes;
   #edge: Edge;
   readonly #leaves: KnownLeaves;
   #waiting: Submission[] = [];
   #waitingBytes = 0;
   #draining: Promise<void> | undefined;
   readonly #sealing: Sealing[] = [];
+  /** Statements that the rules of their streams refused in the last commit. */
+  readonly #refused: { readonly step: Step; readonly outcome: LogError }[] = [];
   #heldBecause: string | undefined;
   #stoppedBecause: string | undefined;
 
   /** Starts on an opened store. LogError storage-corrupt when its hashes do not give its root. */
   constructor(store: LogStore, options: LogOptions = {}) {
-    this.store = store;
+    super(store);
     this.ledger = options.ledger;
     this.#limits = options.limits ?? DEFAULT_LIMITS;
     this.#onCommit = options.onCommit ?? (() => {});
-    this.#readHashes = (level, start, count) => store.readHashes(level, start, count);
-    this.#edge = edgeOf(store.head.size, this.#readHashes);
+    this.#edge = edgeOf(store.head.size, this.readHashes);
     if (!equalBytes(edgeRoot(this.#edge), store.head.root)) {
       throw new LogError(
         'storage-corrupt',
@@ -220,6 +217,7 @@ export class Log {
           break;
         const count = countForBatch(waiting, from, this.head.size);
         await this.#commit(waiting.slice(from, from + count));
+        await this.#recordDenials();
         from += count;
       }
       if (sealing.length > 0 && this.ledger !== undefined)
@@ -255,7 +253,20 @@ export class Log {
   }
 
   async #commitRoot(ledger: Ledger): Promise<void> {
-    const { entry, step } = ledger.stateRoot(this.head.size);
+    await this.#commitOwn(ledger.stateRoot(this.head.size));
+    ledger.sealed(this.head.size);
+  }
+
+  /** Records what villages want to know of refusals. A denial that cannot be recorded changes no verdict. */
+  async #recordDenials(): Promise<void> {
+    for (const { step, outcome } of this.#refused.splice(0)) {
+      const denial = this.ledger?.denial(step, outcome);
+      if (denial !== undefined) await this.#commitOwn(denial).catch(() => undefined);
+    }
+  }
+
+  /** Commits a statement of the log itself. LogError log-stopped, storage-full. */
+  async #commitOwn({ entry, step }: OwnStatement): Promise<void> {
     const { stream, seq, previous } = step.statement;
     let outcome: Outcome | undefined;
     const settle: Submission['settle'] = (settled) => {
@@ -263,7 +274,6 @@ export class Log {
     };
     await this.#commit([{ entry, move: { stream, seq, previous, step }, settle }]);
     if (outcome instanceof LogError) throw outcome;
-    ledger.sealed(this.head.size);
   }
 
   /** Commits one batch and settles each of its submissions, whatever happens. */
@@ -279,8 +289,13 @@ export class Log {
         this.#edge = edge;
       }
       this.ledger?.keep();
-      for (const [i, submission] of batch.entries())
-        submission.settle(outcomes[i] ?? bug('an outcome is missing'));
+      for (const [i, submission] of batch.entries()) {
+        const outcome = outcomes[i] ?? bug('an outcome is missing');
+        submission.settle(outcome);
+        const step = submission.move?.step;
+        if (outcome instanceof LogError && step !== undefined)
+          this.#refused.push({ step, outcome });
+      }
       const entries = append === undefined ? 0 : append.head.size - append.previousSize;
       this.#onCommit({
         entries,
@@ -323,61 +338,10 @@ export class Log {
     return new LogError('log-stopped', `the log takes no entries: ${this.#stoppedBecause ?? ''}`);
   }
 
-  /** The entry at `index`. LogError entry-absent beyond the durable tree. */
-  readEntry(index: number): Uint8Array {
-    if (index >= this.head.size)
-      throw new LogError('entry-absent', `the log has ${this.head.size} entries`, { index });
-    return this.store.readBundle(index, index + 1).subarray(2);
-  }
-
-  /** Leaf hash of the durable entry at `index`. */
-  leafHashAt(index: number): Uint8Array {
-    return this.store.readHashes(0, index, 1);
-  }
-
-  /** Bytes of an entry bundle, or undefined when the durable tree has no such bundle. */
-  readBundle(index: bigint, width: number): Uint8Array | undefined {
-    const start = index * BigInt(TILE_WIDTH);
-    const end = start + BigInt(width);
-    return end > BigInt(this.head.size)
-      ? undefined
-      : this.store.readBundle(Number(start), Number(end));
-  }
-
-  /** Bytes of a tile of hashes, or undefined when the durable tree has no such tile. */
-  readTile(level: number, index: bigint, width: number): Uint8Array | undefined {
-    return readTile(this.head.size, { level, index, width }, this.#readHashes);
-  }
-
-  /** Inclusion proof of the entry at `index` in the tree of `size`, leaf's sibling first. */
-  proveInclusion(index: number, size: number): Uint8Array[] {
-    return buildProof(
-      inclusionNodes(BigInt(index), BigInt(size)),
-      storedNodes(size, this.#readHashes),
-    );
-  }
-
-  /** Consistency proof between two sizes of the log. */
-  proveConsistency(oldSize: number, size: number): Uint8Array[] {
-    return buildProof(
-      consistencyNodes(BigInt(oldSize), BigInt(size)),
-      storedNodes(size, this.#readHashes),
-    );
-  }
-
-  /** Root of the first `size` entries, from the stored hashes and not from what the commit remembered. */
-  rootAt(size: number): Uint8Array {
-    return treeRoot(BigInt(size), storedNodes(size, this.#readHashes));
-  }
-
   /** Index of the durable entry with this leaf hash. */
   findLeaf(leafHash: Uint8Array): number | undefined {
     const index = this.#leaves.find(leafHash, 0);
     return index !== undefined && index < this.head.size ? index : undefined;
-  }
-
-  streamHead(stream: string): StreamHead | undefined {
-    return this.store.readStream(stream);
   }
 
   /** Waits for what is in the pool, then closes the store. */

@@ -8,11 +8,13 @@ import { decodeBundle } from '@writ/core/formats/entry-bundle';
 import type { SignerKey } from '@writ/core/formats/key';
 import { TILE_WIDTH } from '@writ/core/merkle/tile';
 import { decodePayload, encodePayload } from '@writ/core/statements/kinds';
+import type { Denial, StateRoot } from '@writ/core/statements/kinds/log';
 import { decodeStatement, signStatement } from '@writ/core/statements/statement';
 import type { Head, Step } from '@writ/core/streams/position';
 import { contextAt, reduce, type StreamState, type StreamStates } from '@writ/core/streams/reduce';
 import { refusalError } from '@writ/core/streams/refusal';
 import type { LogStore, StreamHead } from '../storage/port.ts';
+import { Denials } from './denials.ts';
 import { IndexTree, type ProvenStream } from './index-tree.ts';
 
 /** No entry is sequenced under a state root older than this: it is what rules take for the time. */
@@ -26,6 +28,12 @@ export interface LogAuthor {
   readonly origin: string;
   readonly signer: SignerKey;
   nowSeconds(): number;
+}
+
+/** A statement that the log has signed and not yet sequenced. */
+export interface OwnStatement {
+  readonly entry: Uint8Array;
+  readonly step: Step;
 }
 
 /** From the state root at leaf index `start` to the next one. */
@@ -46,6 +54,7 @@ export class Ledger {
   /** Version of the index for the tree that ends with a state root, by the size of that tree. */
   readonly #versions = new Map<number, number>();
   #sealedSize = 0;
+  readonly #denials = new Denials();
 
   constructor(author: LogAuthor) {
     this.#author = author;
@@ -167,7 +176,7 @@ export class Ledger {
   }
 
   /** The state root over all entries before `index`, where it will stand. */
-  stateRoot(index: number): { readonly entry: Uint8Array; readonly step: Step } {
+  stateRoot(index: number): OwnStatement {
     const heads = new Map<string, StreamHead>();
     for (const stream of this.#latest().moved.keys()) {
       heads.set(
@@ -185,14 +194,28 @@ export class Ledger {
       size: index,
       timeSeconds,
     } as const;
-    const head = this.#states.get('log')?.head;
+    return this.#sign('log', payload, timeSeconds);
+  }
+
+  /** The denial of a refused statement, where it will stand; undefined when none is to be recorded. */
+  denial(step: Step, error: LogError): OwnStatement | undefined {
+    const nowSeconds = Math.floor(this.#author.nowSeconds());
+    const planned = this.#denials.plan(step, error, this.#states, nowSeconds);
+    return planned === undefined
+      ? undefined
+      : this.#sign(planned.stream, planned.payload, nowSeconds);
+  }
+
+  /** A statement of the log itself behind the head of `stream`. */
+  #sign(stream: string, payload: StateRoot | Denial, issuedAtSeconds: number): OwnStatement {
+    const head = this.#states.get(stream)?.head;
     const { signer, origin } = this.#author;
     const entry = signStatement(
       {
-        kind: 'state-root',
+        kind: payload.kind,
         issuer: origin,
-        stream: 'log',
-        issuedAtSeconds: timeSeconds,
+        stream,
+        issuedAtSeconds,
         seq: head === undefined ? 0 : head.seq + 1,
         previous: head?.id ?? null,
         payload: encodePayload(payload),

@@ -115,7 +115,7 @@ export class StateStore {
   /** A Policy Spec by its digest in hexadecimal; undefined when it is not here or damaged. */
   async spec(digest: string): Promise<Uint8Array | undefined> {
     const bytes = await this.#db.get(`spec/${digest}`);
-    return bytes !== undefined && formatHex(sha256(bytes)) === digest ? bytes : undefined;
+    return bytes !== undefined && digestOf(bytes) === digest ? Uint8Array.from(bytes) : undefined;
   }
 
   /** The audit trail of a village, oldest first, as canonical JSON. */
@@ -226,7 +226,7 @@ export class StateStore {
   async #part(key: string, digest: string | null): Promise<Uint8Array | null | undefined> {
     if (digest === null) return null;
     const bytes = await this.#db.get(key);
-    return bytes !== undefined && digestOf(bytes) === digest ? bytes : undefined;
+    return bytes !== undefined && digestOf(bytes) === digest ? Uint8Array.from(bytes) : undefined;
   }
 }
 
