@@ -7,11 +7,16 @@ import { filesIn, report, rootArgument } from './repository-files.mjs';
 /** Parts of the trusted base, and how many lines of code each may have; blank lines and comments are free. */
 export const BUDGETS = [
   {
-    // Statements and the CBOR they are written in are counted by nobody here: a log can do without them.
+    // Statements, their CBOR and their streams are counted by nobody here: a log can do without them.
     part: 'core without statements',
     folder: 'core/src',
     budget: 2000,
-    without: ['core/src/statements/', 'core/src/cbor/', 'core/src/merkle/interior-wasm.ts'],
+    without: [
+      'core/src/statements/',
+      'core/src/cbor/',
+      'core/src/streams/',
+      'core/src/merkle/interior-wasm.ts',
+    ],
   },
   {
     part: 'verifier library',

@@ -15,6 +15,7 @@ import { noteVectors } from './vectors/notes.mjs';
 import { policyVectors } from './vectors/policies.mjs';
 import { statementVectors } from './vectors/statements.mjs';
 import { streamIndexVectors } from './vectors/stream-index.mjs';
+import { streamProofVectors } from './vectors/stream-proof.mjs';
 import { treeVectors } from './vectors/trees.mjs';
 import { villageVectors } from './vectors/villages.mjs';
 
@@ -32,6 +33,7 @@ export function allVectors() {
     statementVectors,
     villageVectors,
     streamIndexVectors,
+    streamProofVectors,
   ];
   for (const { format, verdict, name, ...vector } of makers.flatMap((make) => [...make()])) {
     const path = `${FOLDER}/${format}/${verdict}/${name}.json`;

@@ -15,14 +15,17 @@ export const ED25519_KEY_SIZE = 32;
 export const ED25519_SIGNATURE_SIZE = 64;
 
 // y of the eight points of small order (RFC 8032 §5.1, "Taming the many EdDSAs" table 2), little-endian,
-// sign bit clear; their non-canonical spellings are refused by `isCanonicalPoint`.
-const SMALL_ORDER_Y: ReadonlySet<string> = new Set([
-  '0000000000000000000000000000000000000000000000000000000000000000',
-  '0100000000000000000000000000000000000000000000000000000000000000',
-  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
-  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
-  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-]);
+// sign bit clear; their non-canonical spellings are refused by `isCanonicalPoint`. By first byte, so that
+// an ordinary point is told apart without a comparison.
+const SMALL_ORDER_Y: ReadonlyMap<number, string> = new Map(
+  [
+    '0000000000000000000000000000000000000000000000000000000000000000',
+    '0100000000000000000000000000000000000000000000000000000000000000',
+    '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+    'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+    'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  ].map((y) => [Number(`0x${y.slice(0, 2)}`), y]),
+);
 
 // L = 2^252 + 27742317777372353535851937790883648493, the order of the base point, little-endian.
 const GROUP_ORDER = Uint8Array.from([
@@ -39,9 +42,11 @@ function isCanonicalPoint(point: Uint8Array): boolean {
 }
 
 function hasSmallOrder(point: Uint8Array): boolean {
+  const candidate = SMALL_ORDER_Y.get(point[0] ?? 0);
+  if (candidate === undefined) return false;
   const y = point.slice(0, ED25519_KEY_SIZE);
   y[31] = (y[31] ?? 0) & 0x7f;
-  return SMALL_ORDER_Y.has(formatHex(y));
+  return formatHex(y) === candidate;
 }
 
 function isBelowGroupOrder(scalar: Uint8Array): boolean {

@@ -153,3 +153,9 @@ export function founded(law) {
   history.found(law);
   return history;
 }
+
+/** Payload of a rotation to the key of `label` at the head of `history`. */
+export function logKeyOf(history, label) {
+  const message = concatBytes(ascii('writ log-key\n'), history.heads.get('log').id, x(label));
+  return { key: x(label), proof: key(label).signRaw(message) };
+}

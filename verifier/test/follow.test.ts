@@ -1,16 +1,11 @@
 import { formatHex, utf8 } from '@writ/core/bytes';
-import { encodeBundle } from '@writ/core/formats/entry-bundle';
 import { parsePolicy } from '@writ/core/formats/tlog-policy';
 import { decodeFollowPage, encodeFollowPage } from '@writ/core/streams/follow-page';
 import { encodeStreamState } from '@writ/core/streams/state-codec';
 import { openCheckpoint } from '@writ/verifier/checkpoint';
 import { openEvidence } from '@writ/verifier/follow/evidence';
-import {
-  FollowError,
-  type FollowOptions,
-  type FollowStore,
-  followVillage,
-} from '@writ/verifier/follow/follow';
+import { FollowError } from '@writ/verifier/follow/fault';
+import { type FollowOptions, type FollowStore, followVillage } from '@writ/verifier/follow/follow';
 import type { Followed, SavedVillage } from '@writ/verifier/follow/reading';
 import { replayLog } from '@writ/verifier/follow/replay-log';
 import { openForkProof } from '@writ/verifier/fork-proof';
@@ -181,10 +176,7 @@ test('agrees byte for byte with a replay of all leaves, at every publication', a
 });
 
 async function replayed(log: VillageLog): Promise<string> {
-  const source = {
-    read: (path: string) =>
-      Promise.resolve(path.startsWith('tile/entries/') ? encodeBundle(log.entries) : undefined),
-  };
+  const source = { read: (path: string) => Promise.resolve(log.read(path)) };
   const checkpoint = openCheckpoint(log.newest.note, policy);
   const { states } = await replayLog(source, checkpoint, { everyStateRoot: true });
   const state = states.get(VILLAGE_STREAM);

@@ -5,7 +5,8 @@ import { isLogError } from '@writ/core/errors';
 import type { Payload } from '@writ/core/statements/kinds';
 import { encodeStreamState } from '@writ/core/streams/state-codec';
 import { openEvidence } from '@writ/verifier/follow/evidence';
-import { FollowError, type FollowStore, followVillage } from '@writ/verifier/follow/follow';
+import { FollowError } from '@writ/verifier/follow/fault';
+import { type FollowStore, followVillage } from '@writ/verifier/follow/follow';
 import type { Followed, SavedVillage } from '@writ/verifier/follow/reading';
 import { openForkProof } from '@writ/verifier/fork-proof';
 import { suite } from 'uvu';
@@ -203,7 +204,7 @@ const CRIMES: readonly {
 }[] = [
   {
     name: 'shows another tree',
-    code: 'consistency-failed',
+    code: 'fork-detected',
     commit: (log, time) => {
       while (log.size < 2 * honest.size) log.publish(time);
       log.publish(time);

@@ -103,6 +103,7 @@ export const LIES: readonly Lie[] = [
   graft('statements of another page', ENTRIES, [
     'stream-incomplete',
     'index-proof-failed',
+    'inclusion-failed',
     MALFORMED,
   ]),
   {

@@ -4,8 +4,10 @@ import { concatBytes, uint64, utf8 } from '@writ/core/bytes';
 import { Ed25519Signer } from '@writ/core/ed25519';
 import { formatCheckpoint } from '@writ/core/formats/checkpoint';
 import { signText } from '@writ/core/formats/cosignature';
+import { encodeBundle } from '@writ/core/formats/entry-bundle';
 import type { SignerKey } from '@writ/core/formats/key';
 import { formatNote } from '@writ/core/formats/note';
+import { parseTilePath } from '@writ/core/formats/tile-path';
 import { consistencyNodes } from '@writ/core/merkle/consistency';
 import { leafHash, nodeHash } from '@writ/core/merkle/hash';
 import { inclusionNodes } from '@writ/core/merkle/inclusion';
@@ -317,12 +319,23 @@ export class VillageLog {
 
   /** Answers the paths that `followVillage` reads. */
   read = (path: string, publication?: Publication): Uint8Array | undefined => {
+    if (path.startsWith('tile/')) return this.#tile(path);
     const request = parsePath(path);
     if (request === undefined) return undefined;
     const at = publication ?? this.newest;
     const next = (at.values.get(request.stream)?.seq ?? -1) + 1;
     return request.from > next ? undefined : this.page(request, at);
   };
+
+  #tile(path: string): Uint8Array {
+    const { level, index, width } = parseTilePath(path);
+    if (level === 'entries')
+      return encodeBundle(this.entries.slice(Number(index) * 256).slice(0, width));
+    const hashes = Array.from({ length: width }, (_, i) =>
+      this.node({ level: level * 8, index: index * 256n + BigInt(i) }),
+    );
+    return concatBytes(...hashes);
+  }
 }
 
 /** The request in a path of `followVillage`. */

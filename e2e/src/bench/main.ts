@@ -8,6 +8,7 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { audit } from './audit.ts';
 import { engine } from './engine.ts';
+import { streamIndex, streamIndexMemory } from './index.ts';
 import { batch, ingest, publish, read32, statements } from './ingest.ts';
 import { proof } from './proof.ts';
 import type { Benchmark, Result } from './result.ts';
@@ -25,6 +26,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   proof,
   audit,
   coldStart,
+  streamIndex,
+  streamIndexMemory,
   memory,
 ];
 

@@ -27,6 +27,7 @@ import { decodePayload, encodePayload } from '@writ/core/statements/kinds';
 import { checkStatementSignature, decodeStatement } from '@writ/core/statements/statement';
 import { openProof } from '@writ/verifier/entry';
 import { runStreamIndex } from './stream-index.ts';
+import { runStreamProof } from './stream-proof.ts';
 import { typedCbor } from './typed-cbor.ts';
 import { villageFacts } from './village-facts.ts';
 
@@ -85,6 +86,7 @@ const FORMATS: ReadonlyMap<string, (input: VectorInput) => Facts | false> = new 
   ['statement', runStatement],
   ['village', (input) => villageFacts(input.hex('log_key'), input.texts('statements'))],
   ['stream-index', runStreamIndex],
+  ['stream-proof', runStreamProof],
 ]);
 
 function runNote(input: VectorInput): Facts {

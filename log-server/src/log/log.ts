@@ -311,7 +311,7 @@ export class Log extends StoredTree {
     return prepareBatch(batch, {
       head: this.head,
       edge: this.#edge,
-      readStream: (stream) => this.store.readStream(stream),
+      readStream: (stream) => this.ledger?.headOf(stream) ?? this.store.readStream(stream),
       expect: (hashes) => this.#leaves.expect(hashes),
       find: (hashes, offset) => this.#leaves.find(hashes, offset),
       judge: (step, index) => this.ledger?.judge(step, index),

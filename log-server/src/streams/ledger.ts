@@ -69,6 +69,12 @@ export class Ledger {
     return this.#sealedSize;
   }
 
+  /** The head of a stream, the batch that is being judged included. */
+  headOf(stream: string): StreamHead | undefined {
+    const state = this.#states.get(stream);
+    return state === undefined ? undefined : streamHead(state.head);
+  }
+
   get streams(): number {
     return this.#states.size;
   }

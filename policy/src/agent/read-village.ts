@@ -47,6 +47,8 @@ export interface Reading {
   readonly remote: RemoteFacts;
   /** undefined when what the log shows does not hold. */
   readonly followed: Followed | undefined;
+  /** Why it does not. */
+  readonly error: LogError | undefined;
   readonly pages: readonly KeptPage[];
 }
 
@@ -79,10 +81,10 @@ export async function readVillage(fetchPage: FetchPage, options: ReadOptions): P
   const pages: KeptPage[] = [];
   try {
     const followed = await follow(fetchPage, options, pages);
-    return { remote: factsOf(followed, options, pages), followed, pages };
+    return { remote: factsOf(followed, options, pages), followed, error: undefined, pages };
   } catch (error) {
     if (!isLogError(error) || NO_VERDICT.has(error.code)) throw error;
-    return { remote: refusedFacts(error, options, pages), followed: undefined, pages };
+    return { remote: refusedFacts(error, options, pages), followed: undefined, error, pages };
   }
 }
 

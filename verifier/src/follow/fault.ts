@@ -2,7 +2,7 @@
 // evidence file with the pages as they came.
 
 import { formatHex } from '@writ/core/bytes';
-import { isLogError, type LogError } from '@writ/core/errors';
+import { isLogError, LogError } from '@writ/core/errors';
 import { sha256 } from '@writ/core/sha256';
 import { decodeFollowPage } from '@writ/core/streams/follow-page';
 import { decodeStreamProof } from '@writ/core/streams/stream-proof';
@@ -18,17 +18,39 @@ export interface EvidenceFile {
   readonly bytes: Uint8Array;
 }
 
-/** Evidence for `error`, which the last of `pages` ended with; undefined when no page did. */
-export async function makeFaultEvidence(
+/** Why a pass ended, with the file to show to others where there is something to show. */
+export class FollowError extends LogError {
+  readonly evidence: EvidenceFile | undefined;
+
+  constructor(error: LogError, evidence: EvidenceFile | undefined) {
+    super(error.code, error.message, error.detail, error);
+    this.evidence = evidence;
+  }
+}
+
+/** `error`, which the last of `pages` ended with, and its evidence; fork-detected where there is a fork proof. */
+export async function withFaultEvidence(
   source: TileSource,
   setup: ReadingOptions,
   pages: readonly Uint8Array[],
   error: LogError,
-): Promise<EvidenceFile | undefined> {
+): Promise<FollowError> {
   const fork = await forkProof(source, setup, pages, error);
-  if (fork !== undefined) return fileOf('fork-detected', 'fork-proof', fork);
-  if (pages.length === 0 || error.code === 'not-found' || error.code === 'network-failed')
-    return undefined;
+  if (fork !== undefined) {
+    const message = 'the log signed two checkpoints that cannot both be true';
+    const forked = new LogError('fork-detected', message, error.detail, error);
+    return new FollowError(forked, fileOf(forked.code, 'fork-proof', fork));
+  }
+  const isAnswer = error.code !== 'not-found' && error.code !== 'network-failed';
+  const evidence = isAnswer && pages.length > 0 ? evidenceOf(setup, pages, error) : undefined;
+  return new FollowError(error, evidence);
+}
+
+function evidenceOf(
+  setup: ReadingOptions,
+  pages: readonly Uint8Array[],
+  error: LogError,
+): EvidenceFile {
   const { village, policy, saved, nowSeconds, maxAgeSeconds } = setup;
   const clock =
     nowSeconds === undefined || maxAgeSeconds === undefined

@@ -5,7 +5,7 @@ import { isLogError, LogError } from '@writ/core/errors';
 import type { TrustPolicy } from '@writ/core/formats/tlog-policy';
 import { formatStreamId } from '@writ/core/statements/stream-id';
 import { MAX_PAGE_ENTRIES } from '@writ/core/streams/follow-page';
-import { type EvidenceFile, makeFaultEvidence } from './fault.ts';
+import { FollowError, withFaultEvidence } from './fault.ts';
 import {
   type Followed,
   type ReadingOptions,
@@ -46,16 +46,6 @@ const DEFAULT_PAGE_LIMIT = 100;
 /** Pages of one pass: a million statements a village, and an end for a server that has none. */
 const MAX_PAGES = 10_000;
 
-/** Why a pass ended, with the file to show to others where there is something to show. */
-export class FollowError extends LogError {
-  readonly evidence: EvidenceFile | undefined;
-
-  constructor(error: LogError, evidence: EvidenceFile | undefined) {
-    super(error.code, error.message, error.detail, error);
-    this.evidence = evidence;
-  }
-}
-
 /**
  * One pass over `village`: from what the store holds to the newest checkpoint of the log. Nothing is saved unless
  * all of it holds. Throws FollowError: checkpoint-rolled-back (replay, rollback), checkpoint-stale (freeze),
@@ -82,7 +72,7 @@ export async function followVillage(
     followed = await readAll(env, setup, pages, options.pageLimit ?? DEFAULT_PAGE_LIMIT);
   } catch (error) {
     if (!isLogError(error)) throw error;
-    throw new FollowError(error, await makeFaultEvidence(env, setup, pages, error));
+    throw await withFaultEvidence(env, setup, pages, error);
   }
   if (await store.save(saved?.checkpoint, followed.next)) return followed;
   const message = 'another pass saved a checkpoint meanwhile: follow again from there';
