@@ -53,9 +53,7 @@ function commandOf(
   words: readonly string[],
   commands: readonly CommandSpec[],
 ): CommandSpec | undefined {
-  return commands.find((spec) =>
-    spec.words.split(' ').every((word, i) => words[i] === word),
-  );
+  return commands.find((spec) => spec.words.split(' ').every((word, i) => words[i] === word));
 }
 
 function checkOptions(
@@ -161,7 +159,9 @@ function synopsis({ words, operands }: CommandSpec): string {
 }
 
 function optionLines(options: readonly OptionSpec[]): string[] {
-  const typed = options.map(({ name, value }) => `--${name}${value === undefined ? '' : ` ${value}`}`);
+  const typed = options.map(
+    ({ name, value }) => `--${name}${value === undefined ? '' : ` ${value}`}`,
+  );
   const width = Math.max(...typed.map(({ length }) => length));
   return options.map(({ about }, i) => `  ${(typed[i] ?? '').padEnd(width)}  ${about}`);
 }

@@ -123,7 +123,11 @@ export class Context {
    * The village as the log shows and proves it now, behind what is stored here. `whole` reads all of its
    * history. LogError with the reason when what the log shows does not hold, not-found without such a village.
    */
-  async view({ whole = false } = {}): Promise<Followed & { readonly state: VillageState }> {
+  async view({
+    whole = false,
+  }: {
+    readonly whole?: boolean;
+  } = {}): Promise<Followed & { readonly state: VillageState }> {
     const village = this.village();
     const [policy, log] = [await this.policy(), await this.log()];
     const saved = await this.withStore({ create: false }, async (store) => store?.load(village));

@@ -25,16 +25,19 @@ export interface HotDependencies {
 /** Answers the request and returns true, or leaves it untouched and returns false. */
 export type HotPath = (request: IncomingMessage, response: ServerResponse) => boolean;
 
+/** Full tiles that were served, by path: they never change. 8 KiB each. */
+const CACHED_TILES = 1024;
 const ADD = '/add';
 const TILE = '/tile/';
 
 export function createHotPath(dependencies: HotDependencies): HotPath {
+  const tiles = new Map<string, Uint8Array>();
   return (request, response) => {
     const { url = '', method } = request;
     if (method === 'POST' && url === ADD)
       return dependencies.isRaw && addEntry(request, response, dependencies);
     if (method === 'GET' && url.startsWith(TILE))
-      return readTile(url, request, response, dependencies);
+      return readTile(url, tiles, request, response, dependencies);
     return false;
   };
 }
@@ -109,6 +112,7 @@ const TILE_HEADERS = {
 
 function readTile(
   url: string,
+  tiles: Map<string, Uint8Array>,
   request: IncomingMessage,
   response: ServerResponse,
   dependencies: HotDependencies,
@@ -121,7 +125,7 @@ function readTile(
   )
     return false;
   const startedMs = dependencies.monotonicMs();
-  const tile = publishedTile(url, dependencies);
+  const tile = tiles.get(url) ?? publishedTile(url, tiles, dependencies);
   if (tile === undefined) return false;
   response.writeHead(200, { ...TILE_HEADERS, 'content-length': tile.length });
   response.end(tile);
@@ -132,6 +136,7 @@ function readTile(
 /** A full tile of hashes inside the published tree; partial tiles and bundles have rules of their own. */
 function publishedTile(
   url: string,
+  tiles: Map<string, Uint8Array>,
   { log, publishedSize }: HotDependencies,
 ): Uint8Array | undefined {
   try {
@@ -139,11 +144,19 @@ function publishedTile(
     if (level === 'entries' || width !== TILE_WIDTH) return undefined;
     const isPublished =
       (index + 1n) * BigInt(TILE_WIDTH) <= hashesAtLevel(level, BigInt(publishedSize()));
-    return isPublished ? log.readTile(level, index, width) : undefined;
+    const tile = isPublished ? log.readTile(level, index, width) : undefined;
+    if (tile !== undefined) keepTile(tiles, url, tile);
+    return tile;
   } catch (error) {
     if (isLogError(error)) return undefined; // the app says what is wrong with the path
     throw error;
   }
+}
+
+function keepTile(tiles: Map<string, Uint8Array>, url: string, tile: Uint8Array): void {
+  const [oldest] = tiles.keys();
+  if (tiles.size >= CACHED_TILES && oldest !== undefined) tiles.delete(oldest);
+  tiles.set(url, tile);
 }
 
 /** Writes the problem document of an error and returns its status. */

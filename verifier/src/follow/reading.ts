@@ -81,6 +81,7 @@ interface Known {
 export class VillageReading {
   readonly #options: ReadingOptions;
   readonly #states = new Map<string, StreamState>();
+  readonly #verifiers = new Map<string, Ed25519Verifier>();
   readonly #village: StreamReading;
   readonly #inbox: StreamReading;
   #checkpoint: VerifiedCheckpoint | undefined;
@@ -213,10 +214,18 @@ export class VillageReading {
     const outcome = reduce(this.#states, placed, context);
     if (!outcome.admitted) throw refusalError(outcome.refusal, place);
     const key = signerKey(placed, context) ?? this.#options.authorKey?.(statement.keyId);
-    if (key !== undefined) checkStatementSignature(statement, new Ed25519Verifier(key));
+    if (key !== undefined) checkStatementSignature(statement, this.#verifierOf(key));
     else if (statement.streamId.family === 'village') bug('nobody signed for a village');
     this.#states.set(statement.stream, outcome.state);
     return { effect: outcome.effect, isChecked: key !== undefined };
+  }
+
+  // To import a key takes longer than to verify with it.
+  #verifierOf(key: Uint8Array): Ed25519Verifier {
+    const name = formatHex(key);
+    const verifier = this.#verifiers.get(name) ?? new Ed25519Verifier(key);
+    this.#verifiers.set(name, verifier);
+    return verifier;
   }
 
   #contextOf({ leafIndex, timeSeconds }: PlacedStatement): Context {
