@@ -41,6 +41,13 @@ export function positionAfter({ village, head }: VillageState): Position {
   return { stream: `village/${village}`, seq: head.seq + 1, previous: head.id };
 }
 
+/** The position behind the head of the inbox of the village. */
+export function inboxPositionAfter({ state, inbox }: View): Position {
+  const stream = `inbox/${state.village}`;
+  if (inbox === null) return { stream, seq: 0, previous: null };
+  return { stream, seq: inbox.head.seq + 1, previous: inbox.head.id };
+}
+
 /**
  * The signed statement. Its signature is checked before anybody gets it, so a key or a library that fails gives an
  * error and never an artefact. LogError statement-bad-signature.
@@ -85,12 +92,13 @@ export async function submit(context: Context, bytes: Uint8Array): Promise<Logge
 export async function write(
   context: Context,
   payloadFor: (view: View) => Payload | Promise<Payload>,
+  positionFor: (view: View) => Position = ({ state }) => positionAfter(state),
 ): Promise<Logged> {
   const key = await context.key();
   for (let attempt = 1; ; attempt++) {
     const view = await context.view();
     const payload = await payloadFor(view);
-    const position = positionAfter(view.state);
+    const position = positionFor(view);
     const bytes = signAt(position, payload, key, context.world.nowSeconds());
     try {
       return await submit(context, bytes);

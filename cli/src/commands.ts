@@ -144,7 +144,12 @@ export const COMMANDS: readonly Command[] = [
     words: 'policy propose',
     operands: ['FILE'],
     about: 'sign and submit the next version; in force at once where one member may decide',
-    options: [...WRITE, NAME, ...NOT_BEFORE],
+    options: [
+      ...WRITE,
+      NAME,
+      ...NOT_BEFORE,
+      { name: 'inbox', about: 'as an outsider: lay it before the village' },
+    ],
     examples: ['writ policy propose lab.json --village north-quay --key ada.key'],
     load: async () => (await import('./commands/policy-write.ts')).proposePolicy,
   },

@@ -98,10 +98,14 @@ export function parseBase64(text: string): Uint8Array | undefined {
   return (word & ((1 << bits) - 1)) === 0 ? bytes : undefined;
 }
 
+const HEX_PAIRS: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).padStart(2, '0'),
+);
+
 /** Lower-case hexadecimal. */
 export function formatHex(bytes: Uint8Array): string {
   let text = '';
-  for (const byte of bytes) text += (byte < 16 ? '0' : '') + byte.toString(16);
+  for (const byte of bytes) text += HEX_PAIRS[byte];
   return text;
 }
 

@@ -186,7 +186,7 @@ interior('without WebAssembly the same functions give the same hashes', () => {
     interior.tileRoots(hashes, 1, out.subarray(96));
     out.set(interior.subtreeRoot(hashes, 256), 128);
     leaves.hashBundleEntries(Uint8Array.of(0, 2, 7, 8), 1, out, 160);
-    console.log(kernel.interiorKernel() === undefined, out.join());`;
+    console.log(String(kernel.interiorKernel() === undefined) + " " + out.join());`;
   const stdout = execFileSync(
     process.execPath,
     ['--jitless', '--no-warnings', '--input-type=module', '--eval', program],

@@ -2,6 +2,9 @@
 // 9 to 13).
 
 import { formatHex } from '@writ/core/bytes';
+import { decodeCbor } from '@writ/core/cbor/decode';
+import { encodeCbor } from '@writ/core/cbor/encode';
+import { CborMap } from '@writ/core/cbor/value';
 import { isLogError, type LogError } from '@writ/core/errors';
 import { sha256 } from '@writ/core/sha256';
 import type { Payload } from '@writ/core/statements/kinds';
@@ -345,6 +348,18 @@ test('refusals become errors: wrong positions are conflicts, the rest is refused
 test('the digest of a state is that of its encoding', () => {
   const { village } = foundedWorld();
   assert.equal(streamStateDigest(village), sha256(encodeStreamState(village)));
+});
+
+test('a state with its lists in another order is none', () => {
+  const { village } = foundedWorld();
+  const value = decodeCbor(encodeStreamState(village));
+  assert.ok(value instanceof CborMap);
+  if (!(value instanceof CborMap)) return;
+  const entries = value.entries.map(([name, item]) => {
+    return [name, name === 'keys' && Array.isArray(item) ? item.toReversed() : item] as const;
+  });
+  const error = failure(() => decodeStreamState(encodeCbor(new CborMap(entries))));
+  assert.is(error.code, 'storage-corrupt');
 });
 
 test.run();

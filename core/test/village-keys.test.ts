@@ -291,4 +291,12 @@ test('ordinary members change by the rule for members, guarded ones by that for 
     assert.is(refused(next), 'author-lacks-role by constitution.rules.constitution.authors');
 });
 
+test('a key that was there and is not listed goes with the amendment', () => {
+  const world = foundedWorld();
+  world.add(VILLAGE, rotate('ben 2'), 'ben');
+  world.add(VILLAGE, amend(2, constitution({ visibility: 'private' })), 'ada');
+  assert.is(world.refusal(VILLAGE, change(1), 'ben 2').code, 'key-revoked');
+  world.add(VILLAGE, change(1), 'ben');
+});
+
 test.run();

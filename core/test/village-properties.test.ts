@@ -177,7 +177,7 @@ function play(quorum: number, list: readonly Attempt[]): Played {
   return { world, admitted };
 }
 
-function property(title: string, check: (played: Played) => void, runs = 60): void {
+function property(title: string, check: (played: Played) => void, runs = 40): void {
   test(title, () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 3 }), attempts, (quorum, list) =>
@@ -310,7 +310,7 @@ property(
       assert.ok(quorum.kind === 'count' && entitled.length >= quorum.k, effect.proposal);
     }
   },
-  150,
+  80,
 );
 
 property('nothing is activated after it expired or before its time', ({ admitted }) => {

@@ -1,6 +1,7 @@
 // From a proposal to its activation: votes, quorums, expiry, competition (spec/villages.md section 6).
 
 import { formatHex } from '@writ/core/bytes';
+import { countingVoters } from '@writ/core/streams/constitution-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
@@ -9,6 +10,7 @@ import {
   count,
   foundedWorld,
   inForce,
+  keyOf,
   member,
   OTHER_POLICY,
   POLICY,
@@ -238,6 +240,42 @@ test('a lower quorum lets a waiting proposal be activated, never by itself', () 
   assert.is(inForce(world), 0);
   world.add(VILLAGE, { kind: 'activate', proposal }, 'cid');
   assert.is(inForce(world), 1);
+});
+
+test('approvers without keys do not keep a proposal open', () => {
+  const base = policyRule({ quorum: count(2) });
+  const world = foundedWorld(base);
+  const proposal = world.add(VILLAGE, change(1), 'ben');
+  const key = keyOf('dot').publicKey;
+  world.add(VILLAGE, { kind: 'key-revoke', member: 'dot', key, reason: 'lost' }, 'dot');
+  world.add(VILLAGE, { kind: 'reject', proposal }, 'cid');
+  assert.is(world.village.closed.at(-1)?.end, 'rejected');
+});
+
+test('an author who becomes an approver has not approved yet', () => {
+  const before = policyRule({ authors: ['admin'], quorum: count(2) });
+  const world = foundedWorld(before);
+  const proposal = world.add(VILLAGE, change(1), 'ada');
+  const members = before.members.map((one) =>
+    one.name === 'ada' ? { ...one, roles: ['admin', 'approver'] } : one,
+  );
+  const law = { ...before, members };
+  const amend = { kind: 'constitution-amend', version: 2, constitution: law, reason: '' } as const;
+  world.add(VILLAGE, amend, 'ada');
+  world.add(VILLAGE, { kind: 'approve', proposal }, 'cid');
+  assert.is(inForce(world), 0);
+  world.add(VILLAGE, { kind: 'approve', proposal }, 'ada');
+  assert.is(inForce(world), 1);
+});
+
+test('a list that names a member twice counts it once', () => {
+  const { village } = foundedWorld();
+  const ballots = [1, 2, 3].map((seq) => ({ member: 'ben', seq }));
+  const { policy } = village.law.rules;
+  assert.equal(
+    countingVoters(village, policy, ballots).map(({ name }) => name),
+    ['ben'],
+  );
 });
 
 test.run();

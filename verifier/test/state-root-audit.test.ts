@@ -153,6 +153,17 @@ test('a tree that ends with something else is a fault', async () => {
   assert.is(got.claim?.facts['index'], '9');
 });
 
+test('a tree that ends with no statement at all is a fault too', async () => {
+  const log = withRoot({});
+  log.entries.push(utf8('junk'));
+  const { written, evidence } = await faultOf(log, [3, 6, 9], 'form');
+  assert.is((await report(['fault', evidence, '-p', written.policy])).exit, 0);
+  log.entries.push(log.entries[8] ?? utf8('a state root'));
+  const inside = await audit(write(log, [3, 6, 9]));
+  assert.is(inside.error?.code, 'statement-malformed');
+  assert.is(inside.error?.detail['index'], 9);
+});
+
 test('says where a stream has a gap', async () => {
   const log = new StatementLog();
   const first = log.note('a');
@@ -199,6 +210,20 @@ test('a file that shows no fault, or another one, is refused', async () => {
       () => openStateRootFault(said.slice(0, length), noQuorum),
       'state-root-fault-malformed',
     );
+});
+
+test('a stream proof with a wrong state root is kept as evidence', async () => {
+  const bad = new StatementLog();
+  bad.note('a');
+  bad.stateRoot({ payload: { timeSeconds: Number(SIGNED_AT) + 1000 } });
+  const { folder, policy } = write(bad, []);
+  const [file, evidence] = [join(folder, 'a.stream-proof'), join(folder, 'kept')];
+  writeFileSync(file, bad.proofFile('audit/a'));
+  const got = await report(['stream', file, '-p', policy, '--evidence', evidence]);
+  assert.is(got.error?.code, 'state-root-invalid');
+  assert.is(got.error?.detail['evidence'], evidence);
+  const proved = await report(['fault', evidence, '-p', policy]);
+  assert.is(proved.claim?.facts['reason'], 'time');
 });
 
 test('the command verifies stream proofs offline, and what was expected of them', async () => {

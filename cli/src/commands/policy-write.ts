@@ -9,7 +9,15 @@ import type { NotBefore, PolicyChange } from '@writ/core/statements/kinds/villag
 import { decodeStatement } from '@writ/core/statements/statement';
 import type { VillageState } from '@writ/core/streams/village-state';
 import { policyId } from '@writ/policy/engine/policy-id';
-import { type Logged, loggedLine, positionAfter, signAt, write } from '../author.ts';
+import {
+  inboxPositionAfter,
+  type Logged,
+  loggedLine,
+  positionAfter,
+  signAt,
+  type View,
+  write,
+} from '../author.ts';
 import { type Answer, type Context, parseId } from '../context.ts';
 import { readJson, writeWhole } from '../files.ts';
 
@@ -30,12 +38,21 @@ export async function signPolicy(context: Context): Promise<Answer> {
 
 export async function proposePolicy(context: Context): Promise<Answer> {
   const made: PolicyChange[] = [];
-  const logged = await write(context, async ({ state }) => {
+  const payloadFor = async ({ state }: View): Promise<PolicyChange> => {
     const change = await changeOf(context, state);
     made.push(change);
     return change;
-  });
+  };
+  const isOutsider = context.has('inbox');
+  const logged = isOutsider
+    ? await write(context, payloadFor, inboxPositionAfter)
+    : await write(context, payloadFor);
   const { policy = '', version = 0 } = made.at(-1) ?? {};
+  if (isOutsider) {
+    const status = 'quarantined';
+    const line = loggedLine(`version ${version} of ${policy} is ${status}`, logged);
+    return { lines: [line], result: { ...logged, proposal: logged.id, status } };
+  }
   return outcome(context, logged, `version ${version} of ${policy}`);
 }
 

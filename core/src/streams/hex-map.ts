@@ -83,14 +83,28 @@ function remove<Value>(branch: Branch<Value>, key: string, depth: number): Branc
   const copy = branch.slice();
   const at = digitAt(key, depth);
   const slot = copy[at];
-  copy[at] = slot !== undefined && isBranch(slot) ? remove(slot, key, depth + 1) : undefined;
+  copy[at] =
+    slot !== undefined && isBranch(slot) ? collapse(remove(slot, key, depth + 1)) : undefined;
   return copy;
 }
 
-function* leavesOf<Value>(branch: Branch<Value>): Generator<Leaf<Value>> {
+// A branch that is not needed any more goes, or a map in which much comes and goes would only ever grow.
+function collapse<Value>(branch: Branch<Value>): Slot<Value> | undefined {
+  let only: Slot<Value> | undefined;
   for (const slot of branch) {
     if (slot === undefined) continue;
-    if (isBranch(slot)) yield* leavesOf(slot);
-    else yield slot;
+    if (only !== undefined) return branch;
+    only = slot;
   }
+  return only !== undefined && isBranch(only) ? branch : only;
+}
+
+// A list, because a generator for each branch costs several times as much.
+function leavesOf<Value>(branch: Branch<Value>, leaves: Leaf<Value>[] = []): Leaf<Value>[] {
+  for (const slot of branch) {
+    if (slot === undefined) continue;
+    if (isBranch(slot)) leavesOf(slot, leaves);
+    else leaves.push(slot);
+  }
+  return leaves;
 }

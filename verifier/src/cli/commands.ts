@@ -19,7 +19,7 @@ const LOG: OptionSpec = { name: 'log', value: 'DIR|URL', about: 'where the tiles
 const EVIDENCE: OptionSpec = {
   name: 'evidence',
   value: 'FILE',
-  about: 'where to write the fork proof if the log turns out to have forked',
+  about: 'where to write the evidence if the log turns out to have forked or lied',
 };
 
 /** Options of every command. */
@@ -74,6 +74,7 @@ export const COMMANDS: readonly CommandRow[] = [
       POLICY,
       { name: 'stream', value: 'ID', about: 'the stream that the files have to be about' },
       { name: 'expect', value: 'WHAT', about: 'fail unless present, absent or complete' },
+      EVIDENCE,
       MAX_AGE,
     ],
     examples: [
@@ -153,5 +154,35 @@ export const COMMANDS: readonly CommandRow[] = [
       'writ-verify fault log-1b2c3d4e-811.state-root-fault --log ./mirror --policy trust.policy',
     ],
     load: async () => (await import('./commands/fault.ts')).fault,
+  },
+  {
+    name: 'explain',
+    operands: '<file>',
+    about: 'Explain a statement of a village: who made it, which rule admitted it, what it did',
+    options: [
+      POLICY,
+      { name: 'seq', value: 'N', about: 'number of the statement; by default the newest' },
+      MAX_AGE,
+    ],
+    examples: ['writ-verify explain north-grid.evidence --policy trust.policy --seq 4'],
+    load: async () => (await import('./commands/explain.ts')).explain,
+  },
+  {
+    name: 'evidence',
+    operands: '<make|check> [file] [inbox]',
+    about: 'Make or check one offline file that shows what a village decided, or what a log did',
+    options: [
+      POLICY,
+      LOG,
+      { name: 'village', value: 'ID', about: 'the village to collect from the log' },
+      { name: 'seq', value: 'N', about: 'number of the statement that the file is about' },
+      { name: 'out', short: 'o', value: 'FILE', about: 'where to write the evidence' },
+      ONLINE,
+    ],
+    examples: [
+      'writ-verify evidence make --log https://log.example/ --online --village north-grid --seq 4 --policy trust.policy --out a.evidence',
+      'writ-verify evidence check a.evidence --policy trust.policy',
+    ],
+    load: async () => (await import('./commands/evidence.ts')).evidence,
   },
 ];

@@ -12,6 +12,10 @@ const NEXT: Partial<Readonly<Record<ErrorCode, string>>> = {
   'bundle-malformed': 'fetch the entry bundle again; if it stays so, report it to the log operator',
   'fork-proof-malformed':
     'ask whoever made the file for the original: as it stands it proves nothing',
+  'evidence-malformed': 'ask whoever made the file for the original: as it stands it shows nothing',
+  'stream-rolled-back':
+    'ask another reader or mirror of the log; if it stays so, publish the evidence file',
+  'statement-refused': 'do not rely on it: the rules of its stream do not let it stand there',
   'statement-malformed': 'the entry is no statement: look at its bytes, or at another index',
   'policy-malformed': 'correct the named line; `writ-verify key FILE` checks a trust policy',
   'cosignature-malformed': READ_AGAIN,

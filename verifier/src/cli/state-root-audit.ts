@@ -17,6 +17,7 @@ import {
   type FaultReason,
   isRight,
   openStateRootFault,
+  type StateRootFault,
 } from './state-root-fault.ts';
 import { type ScannedEntry, scanStatements } from './statement-audit.ts';
 
@@ -103,14 +104,14 @@ function showProgress(context: Context, index: number, size: bigint | undefined)
 }
 
 function findFault(
-  { index, statement, root }: ScannedEntry,
+  { index, bytes, root }: ScannedEntry,
   trees: readonly PublishedTree[],
 ): Fault | undefined {
-  const of = { index, bytes: statement.bytes, computed: null };
+  const of = { index, bytes, computed: null };
   for (const { checkpoint, policy } of trees) {
     if (checkpoint.size !== BigInt(index) + 1n) continue;
     try {
-      readStateRoot(checkpoint, statement.bytes, policy);
+      readStateRoot(checkpoint, bytes, policy);
     } catch (error) {
       if (!isLogError(error, 'state-root-invalid')) throw error;
       const { message, detail } = error;
@@ -126,7 +127,8 @@ function findFault(
   return { ...of, reason: 'index', message, computed };
 }
 
-function reasonOf({ reason }: ErrorDetail): FaultReason {
+/** The reason in the detail of a `state-root-invalid`. */
+export function reasonOf({ reason }: ErrorDetail): FaultReason {
   const known = ['form', 'size', 'key', 'signature', 'time'] as const;
   return known.find((word) => word === reason) ?? 'form';
 }
@@ -136,39 +138,46 @@ async function withEvidence(
   context: Context,
   source: TileSource,
   trees: readonly PublishedTree[],
-  fault: Fault,
+  { index, bytes, reason, message, computed }: Fault,
 ): Promise<LogError> {
-  const message = `state root at entry ${fault.index}: ${fault.message}`;
-  const detail = { index: fault.index, reason: fault.reason };
-  try {
-    const path = await writeEvidence(context, source, trees, fault);
-    const kept = { ...detail, evidence: path };
-    return new LogError('state-root-invalid', `${message}; the proof is in ${path}`, kept);
-  } catch (reason) {
-    // A full disk must not turn a wrong state root into an error of the disk.
-    if (!isLogError(reason)) throw reason;
-    const text = `${message}; no proof was kept: ${reason.message}`;
-    return new LogError('state-root-invalid', text, detail, reason);
-  }
-}
-
-async function writeEvidence(
-  context: Context,
-  source: TileSource,
-  trees: readonly PublishedTree[],
-  { index, bytes, reason, computed }: Fault,
-): Promise<string> {
   const leafIndex = BigInt(index);
   const tree = trees.find(({ checkpoint }) => checkpoint.size > leafIndex);
   if (tree === undefined) throw new RangeError('the entry is in no published tree');
   const { checkpoint, policy } = tree;
-  const proof = await proveInclusion(source, leafIndex, checkpoint.size);
-  const parts = { checkpoint: checkpoint.note, leafIndex: index, entry: bytes, proof };
-  const file = encodeStateRootFault({ ...parts, reason, computed });
-  openStateRootFault(file, policy);
-  const path = context.value('evidence') ?? defaultPath(checkpoint.origin, index);
-  writeAtomically(path, file);
-  return path;
+  const about = `state root at entry ${index}: ${message}`;
+  return await keepFault(context, checkpoint, policy, about, async () => {
+    const proof = await proveInclusion(source, leafIndex, checkpoint.size);
+    const { note } = checkpoint;
+    return { checkpoint: note, leafIndex: index, entry: bytes, proof, reason, computed };
+  });
+}
+
+/**
+ * Writes the fault that `make` gives to the evidence file; answers the error to throw, which names the file. A fault
+ * that does not hold, or cannot be kept, changes nothing about the verdict.
+ */
+export async function keepFault(
+  context: Context,
+  { origin }: VerifiedCheckpoint,
+  policy: TrustPolicy,
+  message: string,
+  make: () => Promise<StateRootFault>,
+): Promise<LogError> {
+  let detail: ErrorDetail = {};
+  try {
+    const fault = await make();
+    detail = { index: fault.leafIndex, reason: fault.reason };
+    const file = encodeStateRootFault(fault);
+    openStateRootFault(file, policy);
+    const path = context.value('evidence') ?? defaultPath(origin, fault.leafIndex);
+    writeAtomically(path, file);
+    const kept = { ...detail, evidence: path };
+    return new LogError('state-root-invalid', `${message}; the proof is in ${path}`, kept);
+  } catch (reason) {
+    if (!isLogError(reason)) throw reason;
+    const text = `${message}; no proof was kept: ${reason.message}`;
+    return new LogError('state-root-invalid', text, detail, reason);
+  }
 }
 
 /** Named after the origin, so that the faults of several logs can lie in one folder. */

@@ -7,6 +7,7 @@
 import { equalBytes, formatHex } from '@writ/core/bytes';
 import { isLogError, LogError } from '@writ/core/errors';
 import { decodeBundle } from '@writ/core/formats/entry-bundle';
+import { leafHash } from '@writ/core/merkle/hash';
 import { TILE_WIDTH } from '@writ/core/merkle/tile';
 import { GrowingTree } from '@writ/core/merkle/tree';
 import { decodePayload } from '@writ/core/statements/kinds';
@@ -20,10 +21,10 @@ import type { ComputedIndex } from './state-root-fault.ts';
 /** Bundles that are read at the same time. */
 const READ_AHEAD = 8n;
 
-/** A statement of the log at its place. */
+/** An entry of the log at its place. */
 export interface ScannedEntry {
   readonly index: number;
-  readonly statement: Statement;
+  readonly bytes: Uint8Array;
   /** For a state root: what it says, and what it should say. */
   readonly root: { readonly claimed: StateRoot; readonly computed: ComputedIndex } | null;
 }
@@ -36,7 +37,7 @@ export interface ScanResult {
 
 /**
  * Reads the first entries of the log, up to the size of the last of `trees`, which are in ascending order, and
- * shows each to `look`. LogError statement-malformed, stream-incomplete, and hash-mismatch when the entries are not
+ * shows each to `look`, the first that is no statement too. LogError statement-malformed, stream-incomplete, and hash-mismatch when the entries are not
  * those of one of the trees; each with the index.
  */
 export async function scanStatements(
@@ -51,17 +52,23 @@ export async function scanStatements(
   let stateRoots = 0;
   for await (const bytes of entriesOf(source, size)) {
     const index = Number(tree.size);
-    const entry = scanEntry(bytes, index, heads);
-    if (entry.root !== null) stateRoots++;
-    tree.append(entry.statement.id);
+    let root: ScannedEntry['root'] = null;
+    try {
+      root = scanEntry(bytes, index, heads);
+    } catch (error) {
+      if (isLogError(error)) await look({ index, bytes, root });
+      throw error;
+    }
+    if (root !== null) stateRoots++;
+    tree.append(leafHash(bytes));
     while (waiting[0] !== undefined && waiting[0].size <= tree.size)
       requireTree(waiting.shift(), tree);
-    await look(entry);
+    await look({ index, bytes, root });
   }
   return { streams: heads.size, stateRoots };
 }
 
-function scanEntry(bytes: Uint8Array, index: number, heads: GrowingIndex): ScannedEntry {
+function scanEntry(bytes: Uint8Array, index: number, heads: GrowingIndex): ScannedEntry['root'] {
   const { statement, claimed } = decodeAt(bytes, index);
   const { stream, seq, previous, id } = statement;
   const computed = claimed === null ? null : { root: heads.root(), streams: heads.size };
@@ -74,8 +81,7 @@ function scanEntry(bytes: Uint8Array, index: number, heads: GrowingIndex): Scann
     throw new LogError('stream-incomplete', message, { index, stream, expected, got: seq });
   }
   heads.set({ stream, seq, leafIndex: index, statementId: id });
-  const root = claimed === null || computed === null ? null : { claimed, computed };
-  return { index, statement, root };
+  return claimed === null || computed === null ? null : { claimed, computed };
 }
 
 function decodeAt(

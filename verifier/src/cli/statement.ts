@@ -60,9 +60,15 @@ function payloadFacts(statement: Statement): unknown {
   }
 }
 
-function readable(value: unknown): unknown {
-  if (value instanceof Uint8Array) return new TextDecoder().decode(value);
+/** Canonical JSON as text, other bytes in hex, lists and maps as JSON has them. */
+function readable(value: unknown, name = ''): unknown {
+  if (value instanceof Uint8Array)
+    return name === 'spec' ? new TextDecoder().decode(value) : formatHex(value);
   if (typeof value === 'bigint') return String(value);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, readable(item)]));
+  if (Array.isArray(value)) return value.map((item) => readable(item));
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = value instanceof Map ? [...value] : Object.entries(value);
+  return Object.fromEntries(
+    entries.map(([key, item]) => [String(key), readable(item, String(key))]),
+  );
 }

@@ -169,7 +169,7 @@ export function openEvidence(
   const followed = step(
     trace,
     'pages',
-    () => readAgain(evidence, policy ?? own),
+    () => readAgain(evidence, policy ?? own, trace),
     ({ checkpoint, news }) => ({
       why: `${news.length} statements up to the head of the village at ${checkpoint.size} entries`,
     }),
@@ -177,11 +177,12 @@ export function openEvidence(
   return { evidence, isPolicyOwn, followed, about: findAbout(evidence, followed), fault: null };
 }
 
-function readAgain(evidence: Evidence, policy: TrustPolicy): Followed {
+function readAgain(evidence: Evidence, policy: TrustPolicy, trace?: Trace): Followed {
   const { village, saved, clock, pages } = evidence;
   const reading = new VillageReading({
     village,
     policy,
+    trace,
     saved: saved === null ? undefined : { village, ...saved },
     nowSeconds: clock === null ? undefined : BigInt(clock.nowSeconds),
     maxAgeSeconds: clock === null ? undefined : BigInt(clock.maxAgeSeconds),

@@ -20,6 +20,7 @@ import type { VillageState } from '@writ/core/streams/village-state';
 import { advance } from '../advance.ts';
 import { openCheckpoint, type VerifiedCheckpoint } from '../checkpoint.ts';
 import type { VerifiedStream } from '../stream.ts';
+import type { Trace } from '../trace.ts';
 import { openFollowPage, type PlacedStatement, type VerifiedPage } from './page.ts';
 
 /** What a reader remembers of a village between two passes. */
@@ -39,6 +40,7 @@ export interface ReadingOptions {
   /** The reader's clock, and how old the newest checkpoint may be by it: both or none. */
   readonly nowSeconds?: bigint | undefined;
   readonly maxAgeSeconds?: bigint | undefined;
+  readonly trace?: Trace | undefined;
   /** Public keys of outsiders. Their proposals are counted as unchecked without: they do nothing by themselves. */
   readonly authorKey?: ((keyId: Uint8Array) => Uint8Array | undefined) | undefined;
 }
@@ -138,10 +140,12 @@ export class VillageReading {
   add(bytes: Uint8Array): void {
     const want = this.want ?? bug('no page is wanted');
     const { policy } = this.#options;
-    const page = openFollowPage(bytes, policy, { ...this.#freshness(), stream: want.stream });
+    const options = { ...this.#freshness(), stream: want.stream, trace: this.#options.trace };
+    const page = openFollowPage(bytes, policy, options);
     this.#checkFreshness(page);
     const { checkpoint } = page.stream;
-    if (this.#checkpoint !== undefined) advance(this.#checkpoint, checkpoint, page.consistency);
+    if (this.#checkpoint !== undefined)
+      advance(this.#checkpoint, checkpoint, page.consistency, this.#options.trace);
     this.#checkpoint = checkpoint;
     const isVillage = want.stream === this.#village.stream;
     if (isVillage) this.#newest = page.stream;

@@ -1,13 +1,22 @@
 // writ-verify stream: the statements of a stream from saved stream proofs, or that there is no such stream.
 
 import { formatHex } from '@writ/core/bytes';
-import { LogError } from '@writ/core/errors';
+import { isLogError, LogError } from '@writ/core/errors';
+import type { TrustPolicy } from '@writ/core/formats/tlog-policy';
 import type { Statement } from '@writ/core/statements/statement';
-import { continueStream, openStreamProof, type VerifiedStream } from '../../stream.ts';
+import { decodeStreamProof } from '@writ/core/streams/stream-proof';
+import { openCheckpoint } from '../../checkpoint.ts';
+import {
+  continueStream,
+  openStreamProof,
+  type StreamOptions,
+  type VerifiedStream,
+} from '../../stream.ts';
 import { checkpointFacts, signersOf } from '../claims.ts';
 import type { Context } from '../context.ts';
 import { readInput } from '../inputs.ts';
 import type { Claim } from '../report.ts';
+import { keepFault, reasonOf } from '../state-root-audit.ts';
 
 const EXPECTATIONS = ['present', 'absent', 'complete'] as const;
 
@@ -22,12 +31,33 @@ export async function stream(context: Context): Promise<Claim> {
     // The last tree covers all pages, so that one has to be fresh.
     const { maxAgeSeconds } = i === operands.length - 1 ? options : { maxAgeSeconds: undefined };
     const bytes = readInput(file, 'stream proof');
-    const page = openStreamProof(bytes, policy, { ...options, maxAgeSeconds });
+    const page = await openPage(context, bytes, policy, { ...options, maxAgeSeconds });
     joined = joined === undefined ? page : join(context, joined, page);
   }
   if (joined === undefined) throw new LogError('usage', 'no file was given');
   if (expected !== undefined) requireExpected(context, joined, expected);
   return { text: describe(joined), facts: factsOf(joined) };
+}
+
+/** Opens one file. What shows that the log published a wrong state root is kept. */
+async function openPage(
+  context: Context,
+  bytes: Uint8Array,
+  policy: TrustPolicy,
+  options: StreamOptions,
+): Promise<VerifiedStream> {
+  try {
+    return openStreamProof(bytes, policy, options);
+  } catch (error) {
+    if (!isLogError(error, 'state-root-invalid')) throw error;
+    const { checkpoint, stateRoot: entry, stateRootProof: proof } = decodeStreamProof(bytes);
+    const opened = openCheckpoint(checkpoint, policy);
+    throw await keepFault(context, opened, policy, error.message, () => {
+      const leafIndex = Number(opened.size - 1n);
+      const reason = reasonOf(error.detail);
+      return Promise.resolve({ checkpoint, leafIndex, entry, proof, reason, computed: null });
+    });
+  }
 }
 
 function expectation(context: Context): (typeof EXPECTATIONS)[number] | undefined {

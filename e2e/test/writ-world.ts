@@ -1,0 +1,193 @@
+// A log in this process, a folder with keys and a trust policy, and the command `writ` run in it.
+
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Surroundings } from '@writ/cli/log-client';
+import { run } from '@writ/cli/run';
+import { formatBase64, utf8 } from '@writ/core/bytes';
+import { createSigner, formatVkey, parseSignerKey, type SignerKey } from '@writ/core/formats/key';
+import { parsePolicy } from '@writ/core/formats/tlog-policy';
+import { parseAuthors } from '@writ/log-server/admission/authors';
+import type { Env } from '@writ/log-server/env';
+import { type Service, startService } from '@writ/log-server/service';
+import { openMemoryStore } from '@writ/log-server/storage/memory';
+import { proveFollow } from '@writ/log-server/streams/prove-follow';
+
+const LOG_KEY = createSigner('log.example/writ', 0x01, new Uint8Array(32).fill(1));
+
+/** What a run of `writ` came to. */
+export interface Ran {
+  readonly exit: number;
+  readonly out: string;
+  readonly err: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into JSON of many shapes
+  readonly json: any;
+}
+
+/** Changes what the log answers: a liar between the log and the command. */
+export type Liar = (path: string, honest: () => Promise<Response>) => Promise<Response>;
+
+export class WritWorld {
+  readonly dir: string;
+  readonly service: Service;
+  readonly keys: ReadonlyMap<string, SignerKey>;
+  lie: Liar | undefined;
+  /** Stops the clock of the command. */
+  nowSeconds: number | undefined;
+
+  private constructor(dir: string, service: Service, keys: ReadonlyMap<string, SignerKey>) {
+    this.dir = dir;
+    this.service = service;
+    this.keys = keys;
+  }
+
+  /** A log to which the holders of `names` may write, each with a key file `NAME.key`. */
+  static async start(names: readonly string[]): Promise<WritWorld> {
+    const dir = await mkdtemp(join(tmpdir(), 'writ-cli-'));
+    const keys = new Map<string, SignerKey>();
+    for (const name of names) {
+      const made = await runIn(dir, undefined, [
+        'key',
+        'new',
+        name,
+        '--out',
+        join(dir, `${name}.key`),
+      ]);
+      if (made.exit !== 0) throw new Error(made.err);
+      const text = await readFile(join(dir, `${name}.key`), 'utf8');
+      keys.set(name, parseSignerKey(text.trimEnd()));
+    }
+    const policyText = `log ${formatVkey(LOG_KEY)}\nquorum none\n`;
+    const authorsText = [...keys]
+      .map(
+        ([name, { publicKey }]) =>
+          `author ${name} ed25519 ${formatBase64(publicKey)} village/* inbox/*\n`,
+      )
+      .join('');
+    const authors = parseAuthors(utf8(authorsText));
+    const service = await startService(environment(), {
+      store: openMemoryStore(),
+      signers: [LOG_KEY],
+      profile: 'statements',
+      policy: parsePolicy(utf8(policyText)),
+      policyText,
+      quorumRule: 'require',
+      checkpointIntervalMs: 5,
+      refreshIntervalMs: 3_600_000,
+      witnessTimeoutMs: 1000,
+      grease: false,
+      host: '127.0.0.1',
+      port: 0,
+      softwareVersion: '0.0.0-test',
+      authors: () => authors,
+    });
+    await writeFile(join(dir, 'trust.policy'), policyText);
+    return new WritWorld(dir, service, keys);
+  }
+
+  /** What the log itself answers. */
+  answer(url: string, init?: RequestInit): Promise<Response> {
+    const { pathname, search } = new URL(url);
+    return followOrFetch(this, `${this.service.url}${pathname}${search}`, init);
+  }
+
+  path(name: string): string {
+    return join(this.dir, name);
+  }
+
+  async write(name: string, value: unknown): Promise<string> {
+    await writeFile(this.path(name), JSON.stringify(value));
+    return this.path(name);
+  }
+
+  /** Runs `writ` with JSON output, settings for this world, and `key` as the key. */
+  async writ(key: string, ...words: string[]): Promise<Ran> {
+    return runIn(this.dir, this, [...words, '--json'], {
+      WRIT_KEY: this.path(`${key}.key`),
+      WRIT_POLICY: this.path('trust.policy'),
+      WRIT_LOG: this.service.url,
+      WRIT_DIR: this.path('state'),
+      WRIT_VILLAGE: 'north-quay',
+    });
+  }
+
+  /** As `writ`, and it has to end with exit code 0. */
+  async done(key: string, ...words: string[]): Promise<Ran['json']> {
+    const { exit, out, json } = await this.writ(key, ...words);
+    if (exit !== 0) throw new Error(`writ ${words.join(' ')} ends with ${exit}: ${out}`);
+    return json;
+  }
+
+  async close(): Promise<void> {
+    await this.service.close();
+    await rm(this.dir, { recursive: true });
+  }
+}
+
+async function runIn(
+  dir: string,
+  world: WritWorld | undefined,
+  argv: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Ran> {
+  let [out, err] = ['', ''];
+  const surroundings: Surroundings = {
+    nowSeconds: () => world?.nowSeconds ?? Math.floor(Date.now() / 1000),
+    random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    fetch: (input, init) => answer(world, String(input), init),
+    sleep: (ms) => sleep(Math.min(ms, 50)),
+    timeout: (ms) => AbortSignal.timeout(ms),
+    env: { HOME: dir, ...env },
+  };
+  const terminal = {
+    result: (text: string) => {
+      out += text;
+    },
+    talk: (text: string) => {
+      err += text;
+    },
+  };
+  const exit = await run(argv, surroundings, terminal, '0.0.0-test');
+  return { exit, out, err, json: argv.includes('--json') ? JSON.parse(out) : undefined };
+}
+
+async function answer(
+  world: WritWorld | undefined,
+  url: string,
+  init: RequestInit | undefined,
+): Promise<Response> {
+  if (world === undefined) throw new TypeError('no network here');
+  const path = new URL(url).pathname + new URL(url).search;
+  const honest = (): Promise<Response> => world.answer(url, init);
+  return world.lie === undefined ? honest() : world.lie(path, honest);
+}
+
+async function followOrFetch(
+  { service }: WritWorld,
+  url: string,
+  init: RequestInit | undefined,
+): Promise<Response> {
+  const { pathname, searchParams } = new URL(url);
+  const stream = /^\/streams\/(.+)\/follow$/.exec(pathname)?.[1];
+  if (stream === undefined) return fetch(url, init);
+  const record = service.publisher.published;
+  if (record === undefined) return new Response('{}', { status: 404 });
+  const number = (name: string): number => Number(searchParams.get(name) ?? 0);
+  const request = { stream, from: number('from'), limit: number('limit'), since: number('since') };
+  return new Response(Uint8Array.from(await proveFollow(service.log, record, request)));
+}
+
+function environment(): Env {
+  return {
+    nowMs: () => Date.now(),
+    random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    fetch: globalThis.fetch,
+    sleep: (ms, signal) =>
+      sleep(ms, undefined, signal === undefined ? { ref: false } : { signal }).catch(
+        () => undefined,
+      ),
+    log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
+  };
+}
