@@ -8,7 +8,7 @@ import type { WantedPage } from '@writ/verifier/follow/reading';
 
 const TIMEOUT_MS = 30_000;
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
-const PAGE_LIMIT = 100;
+const PAGE_LIMIT = 500;
 
 /** The world outside of the process, handed in by main. */
 export interface Surroundings {

@@ -1,12 +1,14 @@
 // A log in this process, a folder with keys and a trust policy, and the command `writ` run in it.
 
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Surroundings } from '@writ/cli/log-client';
 import { run } from '@writ/cli/run';
-import { formatBase64, utf8 } from '@writ/core/bytes';
+import { concatBytes, formatBase64, utf8 } from '@writ/core/bytes';
 import { createSigner, formatVkey, parseSignerKey, type SignerKey } from '@writ/core/formats/key';
 import { parsePolicy } from '@writ/core/formats/tlog-policy';
 import { parseAuthors } from '@writ/log-server/admission/authors';
@@ -34,6 +36,7 @@ export class WritWorld {
   readonly service: Service;
   readonly keys: ReadonlyMap<string, SignerKey>;
   lie: Liar | undefined;
+  readonly #servers: Server[] = [];
   /** Stops the clock of the command. */
   nowSeconds: number | undefined;
 
@@ -93,6 +96,28 @@ export class WritWorld {
     return followOrFetch(this, `${this.service.url}${pathname}${search}`, init);
   }
 
+  /** The URL of a server that answers as `answer` and the liar do: for commands that run as processes. */
+  async listen(): Promise<string> {
+    const server = createServer(async (request, response) => {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of request) chunks.push(chunk);
+      const { method = 'GET', headers, url = '/' } = request;
+      const type = headers['content-type'];
+      const init: RequestInit = {
+        method,
+        ...(method === 'POST' ? { body: concatBytes(...chunks).slice() } : {}),
+        ...(type === undefined ? {} : { headers: { 'content-type': type } }),
+      };
+      const found = await answer(this, `${this.service.url}${url}`, init);
+      response.writeHead(found.status);
+      response.end(new Uint8Array(await found.arrayBuffer()));
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    this.#servers.push(server);
+    const address = server.address();
+    return `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+  }
+
   path(name: string): string {
     return join(this.dir, name);
   }
@@ -121,6 +146,10 @@ export class WritWorld {
   }
 
   async close(): Promise<void> {
+    for (const server of this.#servers) {
+      server.closeAllConnections();
+      server.close();
+    }
     await this.service.close();
     await rm(this.dir, { recursive: true });
   }

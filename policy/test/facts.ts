@@ -49,7 +49,13 @@ export function checkpoint(size: number, line = 'main', origin = 'log.example'):
 /** A node that applied everything up to `seq`; -1: nothing. */
 export function localAt(seq: number, size = 100): LocalFacts {
   const head = seq < 0 ? null : statement(seq);
-  return { checkpoint: seq < 0 ? null : checkpoint(size), head, active: head, edits: [] };
+  return {
+    checkpoint: seq < 0 ? null : checkpoint(size),
+    head,
+    active: head,
+    edits: [],
+    isUnfinished: false,
+  };
 }
 
 /** A log whose village ends with `seq`, as a node at `localSeq` sees it. */

@@ -231,6 +231,14 @@ const ROWS: readonly Row[] = [
     heads: [4, 4],
   },
   {
+    title: 'files that an apply did not finish, also where edits are only told',
+    local: { ...localAt(4), isUnfinished: true },
+    remote: remoteAt(6, 4),
+    options: { mode: 'observe' },
+    want: ['local-drift', 'unfinished', 'restore-and-apply', 11, 0, 1],
+    heads: [6, 6],
+  },
+  {
     title: 'a local edit beside a fork',
     local: edited,
     remote: refused('fork-detected'),

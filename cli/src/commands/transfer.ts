@@ -2,7 +2,14 @@
 //
 //   {"bytes":"0oRY...","id":"5f...","index":41,"kind":"policy-change","seq":7,"stream":"village/north-quay"}
 
-import { concatBytes, formatBase64, formatHex, parseBase64, utf8 } from '@writ/core/bytes';
+import {
+  concatBytes,
+  formatBase64,
+  formatHex,
+  parseBase64,
+  parseUtf8,
+  utf8,
+} from '@writ/core/bytes';
 import { LogError } from '@writ/core/errors';
 import { formatCanonicalJson } from '@writ/core/statements/jcs';
 import { decodeStatement } from '@writ/core/statements/statement';
@@ -55,7 +62,8 @@ export async function importStatements(context: Context): Promise<Answer> {
 
 /** The statements in an export. LogError json-malformed with the line, statement-malformed. */
 function parseLines(bytes: Uint8Array): Uint8Array[] {
-  const text = new TextDecoder('utf-8', { fatal: false }).decode(bytes);
+  const text = parseUtf8(bytes);
+  if (text === undefined) throw malformed('the file is not valid UTF-8', 1);
   const lines = text.split('\n');
   if (lines.pop() !== '')
     throw malformed('the last line does not end in a newline', lines.length + 1);

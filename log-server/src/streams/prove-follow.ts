@@ -1,6 +1,10 @@
 // Builds follow pages (spec/follow.md section 2) from what a log has.
 
 import { bug, LogError } from '@writ/core/errors';
+import { nodeHash } from '@writ/core/merkle/hash';
+import { inclusionNodes } from '@writ/core/merkle/inclusion';
+import { TILE_HEIGHT } from '@writ/core/merkle/tile';
+import { buildProof, type NodeSource } from '@writ/core/merkle/tree';
 import { decodeStatement } from '@writ/core/statements/statement';
 import { proveFollowPage } from '@writ/core/streams/follow-page-proof';
 import { decodeStreamProof } from '@writ/core/streams/stream-proof';
@@ -37,18 +41,38 @@ export async function proveFollow(
   const { head } = requireLedger(log).prove('log', size);
   // The state root that ends the tree commits to the heads before it, so it is itself one further.
   const logSeq = head === undefined ? 0 : head.seq + 1;
+  const nodes = sharedNodes(log);
   const logLeaves = await findLogLeaves(log, leaves, logSeq);
   return proveFollowPage(
     {
       size,
       entry: (index) => log.readEntry(index),
-      proveInclusion: (index) => log.proveInclusion(index, size),
+      proveInclusion: (index) => buildProof(inclusionNodes(BigInt(index), BigInt(size)), nodes),
       proveConsistency: (old) => log.proveConsistency(old, size),
       logSeq,
       logLeaf: (seq) => logLeaves.get(seq) ?? bug(`statement ${seq} of the log was not looked up`),
     },
     { streamProof, leaves, since },
   );
+}
+
+// The proofs of one page share most of their nodes; each is hashed once.
+function sharedNodes({ store }: Log): NodeSource {
+  const known = new Map<string, Uint8Array>();
+  const source: NodeSource = ({ level, index }) => {
+    const key = `${level}/${index}`;
+    const found =
+      known.get(key) ??
+      (level % TILE_HEIGHT === 0
+        ? store.readHashes(level / TILE_HEIGHT, Number(index), 1)
+        : nodeHash(
+            source({ level: level - 1, index: 2n * index }),
+            source({ level: level - 1, index: 2n * index + 1n }),
+          ));
+    known.set(key, found);
+    return found;
+  };
+  return source;
 }
 
 // The store answers later, the builder asks at once: whatever its bisection will ask is looked up here first, the same

@@ -109,12 +109,14 @@ async function localFacts(
   files: WorkingCopy,
   policy: TrustPolicy,
 ): Promise<LocalFacts> {
-  if (saved === undefined) return { checkpoint: null, head: null, active: null, edits: [] };
+  if (saved === undefined)
+    return { checkpoint: null, head: null, active: null, edits: [], isUnfinished: false };
   const { head, active } = saved;
   // Without the snapshot nobody knows what the files should be; the rebuilt ones replace them.
   const edits = state === null ? [] : await files.edits(head, inForce(state));
   const checkpoint = checkpointRef(openCheckpoint(saved.checkpoint, policy));
-  return { checkpoint, head, active, edits };
+  const isUnfinished = state !== null && head !== null && !(await files.isAt(head));
+  return { checkpoint, head, active, edits, isUnfinished };
 }
 
 async function save(

@@ -23,6 +23,8 @@ export interface LocalFacts {
   /** The last one up to there that changed what is in force. */
   readonly active: HeadRef | null;
   readonly edits: readonly LocalEdit[];
+  /** True when an apply ended before the files were those of the head. */
+  readonly isUnfinished: boolean;
 }
 
 /** What the log shows and proves. */
@@ -92,7 +94,8 @@ export function reconcile(
 ): ReconciliationReport {
   const verdict = judge(local, remote);
   const pending = remote.kind === 'verified' ? remote.pending : [];
-  const mayApply = isBelievable(verdict.class) && !isHeldBack(verdict.class, options);
+  const isHeldBack = verdict.reason === 'local-edit' && options.mode === 'observe';
+  const mayApply = isBelievable(verdict.class) && !isHeldBack;
   const selectedHead = mayApply ? (refOf(pending.at(-1)) ?? local.head) : local.head;
   const effective = mayApply ? pending.findLast(({ isEffective }) => isEffective) : undefined;
   const { village, timeSeconds, toolVersion, mode } = options;
@@ -114,18 +117,14 @@ export function reconcile(
     proposals: remote.kind === 'verified' ? remote.proposals.slice(0, MAX_REPORT_ROWS) : [],
     edits: local.edits.slice(0, MAX_REPORT_ROWS),
     proofs: remote.proofs.slice(0, MAX_REPORT_ROWS),
-    action: actionOf(verdict.class, pending.length > 0, options),
-    exit: exitOf(verdict.class, pending.length > 0, mode),
+    action: actionOf(verdict.class, pending.length > 0, isHeldBack, options.staleness),
+    exit: exitOf(verdict.class, pending.length > 0, isHeldBack),
   };
 }
 
 /** True when what the log shows may be built on. */
 export function isBelievable(verdict: ReconciliationClass): boolean {
   return verdict !== 'split-view' && verdict !== 'rollback' && verdict !== 'lineage-fault';
-}
-
-function isHeldBack(verdict: ReconciliationClass, { mode }: ReconcileOptions): boolean {
-  return verdict === 'local-drift' && mode === 'observe';
 }
 
 // The order is the point: what was signed twice outweighs what cannot be read, and both outweigh what is merely late.
@@ -207,6 +206,12 @@ function judgeContent(local: LocalFacts, { pending, proposals }: RemoteVerified)
       reason: 'local-edit',
       message: `${local.edits.length} local copies are not what the log says`,
     };
+  if (local.isUnfinished)
+    return {
+      class: 'local-drift',
+      reason: 'unfinished',
+      message: 'an apply ended before the files were written',
+    };
   const rivals = competingSubject(proposals);
   if (rivals !== undefined)
     return {
@@ -242,10 +247,11 @@ function competingSubject(proposals: readonly OpenProposal[]): string | undefine
 function actionOf(
   verdict: ReconciliationClass,
   hasPending: boolean,
-  { mode, staleness }: ReconcileOptions,
+  isHeldBack: boolean,
+  staleness: ReconcileOptions['staleness'],
 ): ReconciliationReport['action'] {
   const apply = hasPending ? 'apply' : 'none';
-  const keep = staleness === 'freeze' ? 'freeze' : 'keep-local';
+  const keep = staleness === 'keep-last-good' ? 'keep-local' : staleness;
   switch (verdict) {
     case 'aligned':
       return { pull: 'none', apply: 'none' };
@@ -254,11 +260,11 @@ function actionOf(
     case 'competing-proposals':
       return { pull: 'list', apply };
     case 'local-drift':
-      if (mode === 'observe') return { pull: 'report', apply: 'report' };
+      if (isHeldBack) return { pull: 'report', apply: 'report' };
       return { pull: 'report', apply: hasPending ? 'restore-and-apply' : 'restore' };
     case 'rollback':
     case 'lineage-fault':
-      return { pull: 'report', apply: staleness === 'keep-last-good' ? 'keep-local' : staleness };
+      return { pull: 'report', apply: keep };
     case 'split-view':
       return { pull: 'alarm', apply: keep };
   }
@@ -267,10 +273,10 @@ function actionOf(
 function exitOf(
   verdict: ReconciliationClass,
   hasPending: boolean,
-  mode: 'enforce' | 'observe',
+  isHeldBack: boolean,
 ): ReconciliationReport['exit'] {
   const pull = PULL_EXIT[verdict];
-  const isRestored = verdict === 'local-drift' && mode === 'enforce';
+  const isRestored = verdict === 'local-drift' && !isHeldBack;
   const isInStep =
     verdict === 'aligned' || (!hasPending && isBelievable(verdict) && verdict !== 'local-drift');
   const drift = !isBelievable(verdict) ? FAULT : isInStep ? 0 : DRIFTED;

@@ -185,4 +185,15 @@ export const COMMANDS: readonly CommandRow[] = [
     ],
     load: async () => (await import('./commands/evidence.ts')).evidence,
   },
+  {
+    name: 'report',
+    operands: '<file>',
+    about: 'Verify what a node reported about its copy of a village and the log',
+    options: [
+      { name: 'key', value: 'VKEY|FILE', about: 'the key of the node that reported' },
+      { name: 'pages', value: 'DIR', about: 'the files that the report names, to compare' },
+    ],
+    examples: ['writ-verify report evidence/report.note --key node.vkey --pages evidence'],
+    load: async () => (await import('./commands/report.ts')).report,
+  },
 ];

@@ -59,6 +59,8 @@ export interface News extends PlacedStatement {
 }
 
 export interface Followed {
+  /** True when nothing was saved: the reader has no more than the quorum of the policy to go by. */
+  readonly isFirst: boolean;
   readonly checkpoint: VerifiedCheckpoint;
   /** Time of the state root of that checkpoint. */
   readonly timeSeconds: number;
@@ -127,10 +129,16 @@ export class VillageReading {
     return Number(this.#newest?.checkpoint.size ?? 0n);
   }
 
-  // Nobody can write to an inbox while the constitution has no quarantine.
+  // Nobody can write to an inbox while the constitution has no quarantine, and no proposal that is open gives it one.
   #concernsInbox(): boolean {
     const before = this.#states.get(this.#village.stream);
-    if (before?.family === 'village' && before.law.quarantine !== null) return true;
+    if (before?.family === 'village') {
+      const open = [...before.proposals.values()].map(({ change }) => change);
+      const laws = open.flatMap((change) =>
+        'constitution' in change ? [change.constitution] : [],
+      );
+      if ([before.law, ...laws].some(({ quarantine }) => quarantine !== null)) return true;
+    }
     return this.#village.statements.some(
       ({ payload }) => 'constitution' in payload && payload.constitution.quarantine !== null,
     );
@@ -192,6 +200,7 @@ export class VillageReading {
     const state = this.#states.get(`village/${village}`);
     const inbox = this.#states.get(`inbox/${village}`);
     return {
+      isFirst: this.#options.saved === undefined,
       checkpoint,
       timeSeconds: stateRoot.timeSeconds,
       state: state?.family === 'village' ? state : null,

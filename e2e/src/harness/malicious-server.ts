@@ -1,32 +1,10 @@
 // A server that lies: it takes the pages of an honest log and changes them in every way that its seed brings up.
 
-import { concatBytes, parseUtf8, readUint64, uint64, utf8 } from '@writ/core/bytes';
+import { concatBytes, parseUtf8, utf8 } from '@writ/core/bytes';
 import { decodeCbor } from '@writ/core/cbor/decode';
 import { encodeCbor } from '@writ/core/cbor/encode';
-import { CborMap, type CborValue } from '@writ/core/cbor/value';
-import { sha256 } from '@writ/core/sha256';
-
-/** Seeded chance. */
-export class Dice {
-  readonly #seed: Uint8Array;
-  #draws = 0n;
-
-  constructor(seed: string) {
-    this.#seed = utf8(seed);
-  }
-
-  /** A whole number from 0 to below `count`. */
-  below(count: number): number {
-    const draw = sha256(concatBytes(this.#seed, uint64(this.#draws++)));
-    return Number(readUint64(draw, 0) % BigInt(Math.max(1, count)));
-  }
-
-  pick<T>(items: readonly T[]): T {
-    const item = items[this.below(items.length)];
-    if (item === undefined) throw new RangeError('nothing to pick from');
-    return item;
-  }
-}
+import type { CborValue } from '@writ/core/cbor/value';
+import type { Dice } from './dice.ts';
 
 /** What a lie is made of. */
 export interface Material {
@@ -46,6 +24,11 @@ export interface Lie {
 }
 
 type Items = readonly CborValue[];
+
+/** A whole number from 0 to below `count`. */
+function below(dice: Dice, count: number): number {
+  return dice.between(0, Math.max(1, count) - 1);
+}
 
 // Positions in a page and in the stream proof of it.
 const PROOF = 1;
@@ -67,12 +50,12 @@ export const LIES: readonly Lie[] = [
   {
     name: 'cut off',
     codes: [MALFORMED],
-    tell: ({ dice, honest }) => honest.slice(0, dice.below(honest.length)),
+    tell: ({ dice, honest }) => honest.slice(0, below(dice, honest.length)),
   },
   {
     name: 'extended',
     codes: [MALFORMED],
-    tell: ({ dice, honest }) => concatBytes(honest, Uint8Array.of(dice.below(256))),
+    tell: ({ dice, honest }) => concatBytes(honest, Uint8Array.of(below(dice, 256))),
   },
   {
     name: 'statement left out',
@@ -190,7 +173,7 @@ function without(items: Items, at: number): Items {
 function leaveOut({ dice, honest }: Material): Uint8Array | undefined {
   const { length } = list(openProof(honest)[ENTRIES]);
   if (length === 0) return undefined;
-  const at = dice.below(length);
+  const at = below(dice, length);
   return changeProof(
     honest,
     (proof) => put(proof, ENTRIES, without(list(proof[ENTRIES]), at)),
@@ -201,7 +184,7 @@ function leaveOut({ dice, honest }: Material): Uint8Array | undefined {
 function reorder({ dice, honest }: Material): Uint8Array | undefined {
   const { length } = list(openProof(honest)[ENTRIES]);
   if (length < 2) return undefined;
-  const at = dice.below(length - 1);
+  const at = below(dice, length - 1);
   const swap = (items: Items): Items =>
     items.with(at, items[at + 1] ?? null).with(at + 1, items[at] ?? null);
   return changeProof(honest, (proof) => put(proof, ENTRIES, swap(list(proof[ENTRIES]))), swap);
@@ -210,7 +193,7 @@ function reorder({ dice, honest }: Material): Uint8Array | undefined {
 function repeat({ dice, honest }: Material): Uint8Array | undefined {
   const { length } = list(openProof(honest)[ENTRIES]);
   if (length === 0) return undefined;
-  const at = dice.below(length);
+  const at = below(dice, length);
   const twice = (items: Items): Items => items.toSpliced(at, 0, items[at] ?? null);
   return changeProof(honest, (proof) => put(proof, ENTRIES, twice(list(proof[ENTRIES]))), twice);
 }
@@ -282,7 +265,7 @@ function withPlace(
   return change(honest, (page) => {
     const places = list(page[PLACES]);
     if (places.length === 0) return undefined;
-    const at = dice.below(places.length);
+    const at = below(dice, places.length);
     const place = list(places[at]);
     const value = place[field];
     if (typeof value !== 'number') return undefined;
@@ -291,20 +274,20 @@ function withPlace(
 }
 
 function shift(dice: Dice, value: number): number {
-  return value > 0 && dice.below(2) === 0 ? value - 1 : value + 1;
+  return value > 0 && below(dice, 2) === 0 ? value - 1 : value + 1;
 }
 
-export function flip(dice: Dice, bytes: Uint8Array): Uint8Array {
+function flip(dice: Dice, bytes: Uint8Array): Uint8Array {
   const changed = bytes.slice();
-  const at = dice.below(bytes.length);
-  changed[at] = (changed[at] ?? 0) ^ (1 << dice.below(8));
+  const at = below(dice, bytes.length);
+  changed[at] = (changed[at] ?? 0) ^ (1 << below(dice, 8));
   return changed;
 }
 
 function damage(dice: Dice, hashes: Items): Items {
-  const at = dice.below(hashes.length);
+  const at = below(dice, hashes.length);
   const hash = hashes[at];
-  return hash instanceof Uint8Array && dice.below(2) === 0
+  return hash instanceof Uint8Array && below(dice, 2) === 0
     ? hashes.with(at, flip(dice, hash))
     : without(hashes, at);
 }
@@ -315,35 +298,35 @@ function mutate(dice: Dice, honest: Uint8Array, other: Uint8Array): Uint8Array {
 }
 
 function mutated(dice: Dice, value: CborValue, other: CborValue | undefined): CborValue {
-  if (Array.isArray(value) && value.length > 0 && dice.below(8) > 0) {
+  if (Array.isArray(value) && value.length > 0 && below(dice, 8) > 0) {
     const items: Items = value;
-    const at = dice.below(items.length);
+    const at = below(dice, items.length);
     return items.with(at, mutated(dice, items[at] ?? null, list(other)[at]));
   }
-  if (isNested(value) && dice.below(8) > 0) {
+  if (isNested(value) && below(dice, 8) > 0) {
     const inner = other instanceof Uint8Array && isNested(other) ? decodeCbor(other) : undefined;
     return encodeCbor(mutated(dice, decodeCbor(value), inner));
   }
-  if (other !== undefined && dice.below(3) > 0) return other;
+  if (other !== undefined && below(dice, 3) > 0) return other;
   if (Array.isArray(value)) return mutatedList(dice, value);
   if (value instanceof Uint8Array) return value.length === 0 ? null : flip(dice, value);
   if (typeof value === 'number') return shift(dice, value);
-  return dice.pick([null, 0, '', 'log', new Uint8Array(32)]);
+  const odd: Items = [null, 0, '', 'log', new Uint8Array(32)];
+  return odd[below(dice, odd.length)] ?? null;
 }
 
 function mutatedList(dice: Dice, items: Items): Items {
-  const at = dice.below(items.length);
+  const at = below(dice, items.length);
   const item = items[at];
-  if (item === undefined || dice.below(3) === 0) return [...items, items[0] ?? null];
-  return dice.below(2) === 0 ? without(items, at) : items.toSpliced(at, 0, item);
+  if (item === undefined || below(dice, 3) === 0) return [...items, items[0] ?? null];
+  return below(dice, 2) === 0 ? without(items, at) : items.toSpliced(at, 0, item);
 }
 
 /** A byte string that is an array of the profile: the stream proof in a page. */
 function isNested(value: CborValue): value is Uint8Array<ArrayBuffer> {
   if (!(value instanceof Uint8Array) || value.length < 40) return false;
   try {
-    const inner = decodeCbor(value);
-    return Array.isArray(inner) && !(inner instanceof CborMap);
+    return Array.isArray(decodeCbor(value));
   } catch {
     return false;
   }
