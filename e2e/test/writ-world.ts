@@ -15,7 +15,6 @@ import { parseAuthors } from '@writ/log-server/admission/authors';
 import type { Env } from '@writ/log-server/env';
 import { type Service, startService } from '@writ/log-server/service';
 import { openMemoryStore } from '@writ/log-server/storage/memory';
-import { proveFollow } from '@writ/log-server/streams/prove-follow';
 
 const LOG_KEY = createSigner('log.example/writ', 0x01, new Uint8Array(32).fill(1));
 
@@ -93,7 +92,7 @@ export class WritWorld {
   /** What the log itself answers. */
   answer(url: string, init?: RequestInit): Promise<Response> {
     const { pathname, search } = new URL(url);
-    return followOrFetch(this, `${this.service.url}${pathname}${search}`, init);
+    return fetch(`${this.service.url}${pathname}${search}`, init);
   }
 
   /** The URL of a server that answers as `answer` and the liar do: for commands that run as processes. */
@@ -191,21 +190,6 @@ async function answer(
   const path = new URL(url).pathname + new URL(url).search;
   const honest = (): Promise<Response> => world.answer(url, init);
   return world.lie === undefined ? honest() : world.lie(path, honest);
-}
-
-async function followOrFetch(
-  { service }: WritWorld,
-  url: string,
-  init: RequestInit | undefined,
-): Promise<Response> {
-  const { pathname, searchParams } = new URL(url);
-  const stream = /^\/streams\/(.+)\/follow$/.exec(pathname)?.[1];
-  if (stream === undefined) return fetch(url, init);
-  const record = service.publisher.published;
-  if (record === undefined) return new Response('{}', { status: 404 });
-  const number = (name: string): number => Number(searchParams.get(name) ?? 0);
-  const request = { stream, from: number('from'), limit: number('limit'), since: number('since') };
-  return new Response(Uint8Array.from(await proveFollow(service.log, record, request)));
 }
 
 function environment(): Env {

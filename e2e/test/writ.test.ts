@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { formatHex } from '@writ/core/bytes';
+import { appendFile, readFile } from 'node:fs/promises';
+import { formatBase64, formatHex } from '@writ/core/bytes';
 import { decodeStatement } from '@writ/core/statements/statement';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -240,7 +240,7 @@ writ(
   },
 );
 
-writ('signs into a file without telling the log', async ({ world }) => {
+writ('signs into a file that reaches the log by an import, and not before', async ({ world }) => {
   await world.done('ada', 'village', 'create', 'north-quay');
   const file = await world.write('lab.json', { version: 1 });
   const out = world.path('lab.statement');
@@ -248,6 +248,15 @@ writ('signs into a file without telling the log', async ({ world }) => {
   const bytes = Uint8Array.from(await readFile(out));
   assert.is(formatHex(decodeStatement(bytes).id), id);
   assert.is((await world.done('ada', 'village', 'show')).policies.length, 0);
+
+  const line = { bytes: formatBase64(bytes), id, seq: 1, stream: 'village/north-quay' };
+  const lines = await world.write('one.jsonl', line);
+  await appendFile(lines, '\n');
+  assert.equal(await imported(world, lines), [1, 0]);
+  assert.equal(await imported(world, lines), [0, 1]);
+  const forged = await world.write('forged.jsonl', { ...line, seq: 2 });
+  await appendFile(forged, '\n');
+  assert.is((await world.writ('ada', 'import', forged)).json.error.code, 'json-malformed');
 });
 
 writ('answers with neither statement nor file when it cannot sign', async ({ world }) => {

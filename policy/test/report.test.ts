@@ -119,4 +119,14 @@ report('is signed by keys for notes alone', () => {
   assert.throws(() => signReport(REPORT, witness), RangeError);
 });
 
+report('is not handed out when its key fails to sign', () => {
+  for (const bytes of [new Uint8Array(64), new Uint8Array(0), OTHER.signRaw(new Uint8Array(1))]) {
+    const broken: SignerKey = { ...NODE, signRaw: () => bytes };
+    assert.is(
+      codeOf(() => signReport(REPORT, broken)),
+      'note-bad-signature',
+    );
+  }
+});
+
 report.run();

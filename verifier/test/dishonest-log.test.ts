@@ -1,6 +1,7 @@
 // A log that signs what is not true: a reader that was there before believes none of it, and can show it to others.
 
 import type { Payload } from '@writ/core/statements/kinds';
+import { decodeStatement } from '@writ/core/statements/statement';
 import { openEvidence } from '@writ/verifier/follow/evidence';
 import { FollowError } from '@writ/verifier/follow/fault';
 import { type FollowStore, followVillage } from '@writ/verifier/follow/follow';
@@ -160,6 +161,31 @@ const CRIMES: readonly {
       if (value === undefined) throw new Error('no village');
       values.set(VILLAGE_STREAM, { ...value, seq: value.seq - 1, leafIndex: leaf });
       log.publish(time, values);
+    },
+  },
+  {
+    name: 'commits to another leaf for the newest statement',
+    code: 'state-root-invalid',
+    commit: (log, time) => {
+      log.add(VILLAGE_STREAM, nextChange(log), keyOf('ben'));
+      const head = log.states.get(VILLAGE_STREAM)?.head;
+      if (head === undefined) throw new Error('no village');
+      const { seq, id, index } = head;
+      const value = { stream: VILLAGE_STREAM, seq, leafIndex: index - 1, statementId: id };
+      log.publish(time, new Map(log.newest.values).set(VILLAGE_STREAM, value));
+    },
+  },
+  {
+    name: 'commits to a statement that it never logged',
+    code: 'inclusion-failed',
+    commit: (log, time) => {
+      const index = log.newest.size - 1;
+      const seq = (log.leaves.get(VILLAGE_STREAM)?.length ?? 0) - 1;
+      const hidden = log.sign(VILLAGE_STREAM, nextChange(log), keyOf('ben'));
+      const { id } = decodeStatement(hidden);
+      const value = { stream: VILLAGE_STREAM, seq: seq + 1, leafIndex: index, statementId: id };
+      log.publish(time, new Map(log.newest.values).set(VILLAGE_STREAM, value));
+      log.hide(VILLAGE_STREAM, index, hidden);
     },
   },
   {

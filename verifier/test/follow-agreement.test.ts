@@ -29,7 +29,7 @@ import {
   VILLAGE_STREAM,
   VillageLog,
 } from './village-log.ts';
-import { policy } from './world.ts';
+import { failsWith, policy } from './world.ts';
 
 const HISTORIES = 3;
 const ATTEMPTS = 400;
@@ -260,11 +260,29 @@ test('a replay finds what readers cannot: an index that leaves a statement out f
   log.publish(START + 2, before);
   const source = { read: (path: string) => Promise.resolve(log.read(path)) };
   const checkpoint = openCheckpoint(log.newest.note, policy);
-  let code = '';
-  await replayLog(source, checkpoint).catch((error: { code: string }) => {
-    code = error.code;
-  });
-  assert.is(code, 'hash-mismatch');
+  await failsWith(() => replayLog(source, checkpoint), 'hash-mismatch');
+});
+
+test('a replay refuses entries that are not those of the checkpoint, and a tree without its state root', async () => {
+  const log = new VillageLog();
+  log.publish(START);
+  const law = constitution(1, { quarantine: null });
+  log.add(VILLAGE_STREAM, { kind: 'village-create', name: 'N', constitution: law }, keyOf('ada'));
+  const bare = log.publishAs(START + 1, new Map());
+  const source = { read: (path: string) => Promise.resolve(log.read(path)) };
+  const open = openCheckpoint(bare.note, policy);
+  await failsWith(() => replayLog(source, open), 'state-root-invalid');
+  log.publish(START + 2);
+  const other = new VillageLog();
+  other.publish(START);
+  const named = { kind: 'village-create', name: 'Other', constitution: law } as const;
+  other.add(VILLAGE_STREAM, named, keyOf('ada'));
+  other.publish(START + 2);
+  const elsewhere = { read: (path: string) => Promise.resolve(other.read(path)) };
+  const checkpoint = openCheckpoint(log.newest.note, policy);
+  await failsWith(() => replayLog(elsewhere, checkpoint), 'hash-mismatch');
+  const nothing = { read: () => Promise.resolve(undefined) };
+  await failsWith(() => replayLog(nothing, checkpoint), 'entry-absent');
 });
 
 test.run();

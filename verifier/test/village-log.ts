@@ -124,6 +124,7 @@ export class VillageLog {
   readonly filler: number;
   readonly #values = new Map<string, IndexValue>();
   readonly #nodes = new Map<string, Uint8Array>();
+  #hidden: { readonly stream: string; readonly bytes: Uint8Array } | undefined;
   readonly #indexDepth: number;
   readonly #witnesses: readonly SignerKey[];
 
@@ -251,6 +252,12 @@ export class VillageLog {
     return buildProof(consistencyNodes(BigInt(since), BigInt(size)), this.node);
   }
 
+  /** Shows `bytes` as the statement behind the last one of a stream, at a leaf that holds something else. */
+  hide(stream: string, leafIndex: number, bytes: Uint8Array): void {
+    this.leaves.set(stream, [...(this.leaves.get(stream) ?? []), leafIndex]);
+    this.#hidden = { stream, bytes };
+  }
+
   entry(index: number): Uint8Array {
     return this.entries[index - this.filler] ?? new Uint8Array(0);
   }
@@ -295,7 +302,10 @@ export class VillageLog {
       indexProof: this.indexProof(stream, values),
       head: value ?? null,
       from,
-      entries: leaves.map((leaf) => this.entry(leaf)),
+      entries: leaves.map((leaf, i) => {
+        const isLast = from + i === (this.leaves.get(stream)?.length ?? 0) - 1;
+        return isLast && this.#hidden?.stream === stream ? this.#hidden.bytes : this.entry(leaf);
+      }),
       tail,
     };
     return { proof, leaves };

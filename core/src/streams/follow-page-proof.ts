@@ -36,11 +36,11 @@ export function proveFollowPage(
   source: FollowSource,
   { streamProof, leaves, since }: FollowPlaces,
 ): Uint8Array {
-  const { entries, head } = decodeStreamProof(streamProof);
+  const { entries } = decodeStreamProof(streamProof);
   if (entries.length !== leaves.length) throw new RangeError('one leaf index for each statement');
   const spans = new SpanList(source);
   const places = leaves.map((leafIndex): Place => {
-    const proof = leafIndex === head?.leafIndex ? null : source.proveInclusion(leafIndex);
+    const proof = source.proveInclusion(leafIndex);
     return { leafIndex, span: spans.around(leafIndex), proof };
   });
   const consistency = since === 0 || since === source.size ? [] : source.proveConsistency(since);

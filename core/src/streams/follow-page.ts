@@ -5,7 +5,7 @@
 // Extension .follow-page, media type application/vnd.writ.follow-page+cbor. Deterministic CBOR:
 //
 //   ["writ-follow-page/v1", stream proof, since, [hash ...], [place ...], [span ...]]
-//   place = [leaf index, number of the span, null or [hash ...]]
+//   place = [leaf index, number of the span, [hash ...]]
 //   span  = [[log statement ...], null or anchor, null or anchor]
 //   anchor = [leaf index, [hash ...]]
 
@@ -36,12 +36,9 @@ export interface Anchor {
 }
 
 /** Where a statement of the page stands. */
-export interface Place {
-  readonly leafIndex: number;
+export interface Place extends Anchor {
   /** Number of its span. */
   readonly span: number;
-  /** Inclusion proof; null for the head of the stream, whose leaf index the stream index holds. */
-  readonly proof: readonly Uint8Array[] | null;
 }
 
 /** A stretch of the log between two statements of the log itself. */
@@ -124,11 +121,10 @@ function readPage(value: CborValue): FollowPage {
 
 function readPlace(value: CborValue, field: string): Place {
   const of = readTuple(value, field, 3);
-  const proof = of(2);
   return {
     leafIndex: readCount(of(0), `${field}.leafIndex`),
     span: readCount(of(1), `${field}.span`),
-    proof: proof === null ? null : readProof(proof, `${field}.proof`),
+    proof: readProof(of(2), `${field}.proof`),
   };
 }
 

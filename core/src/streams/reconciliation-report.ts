@@ -12,7 +12,7 @@
 import { formatHex, utf8 } from '../bytes.ts';
 import { LogError } from '../errors.ts';
 import { openNote, signText } from '../formats/cosignature.ts';
-import type { SignerKey, VerifierKey } from '../formats/key.ts';
+import { type SignerKey, type VerifierKey, verifierOf } from '../formats/key.ts';
 import { formatNote, parseNote } from '../formats/note.ts';
 import { sha256 } from '../sha256.ts';
 import { formatCanonicalJson, type JsonValue, parseCanonicalJson } from '../statements/jcs.ts';
@@ -122,11 +122,16 @@ export interface ReconciliationReport {
   readonly exit: { readonly pull: number; readonly apply: number; readonly drift: number };
 }
 
-/** The report as a signed note. RangeError for a key that is not Ed25519 for notes. */
+/**
+ * The report as a signed note, verified before it is handed out: note-bad-signature when the signer fails. RangeError
+ * for a key that is not Ed25519 for notes.
+ */
 export function signReport(report: ReconciliationReport, signer: SignerKey): Uint8Array {
   if (signer.type !== 0x01) throw new RangeError('reports are signed with an Ed25519 note key');
   const text = `${REPORT_HEADER}\n${formatCanonicalJson(toJson(report))}\n`;
-  return formatNote({ text, signatures: [signText(signer, text, 0n)] });
+  const note = { text, signatures: [signText(signer, text, 0n)] };
+  openNote(note, [verifierOf(signer)]);
+  return formatNote(note);
 }
 
 /** SHA-256 of anything that JSON can hold, in hexadecimal, over its canonical spelling. */

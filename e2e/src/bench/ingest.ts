@@ -14,6 +14,7 @@ import { openSigned, read, readEntries, SignedHeads } from '../harness/log-reade
 import { runLoad } from './load.ts';
 import { type Benchmark, higher, lower, type Result } from './result.ts';
 import { type BenchLog, withLog } from './servers.ts';
+import { bareRate, describeShare } from './yardstick.ts';
 
 const ENTRY_BYTES = 300;
 const ADD = { kind: 'add', path: '/add', entryBytes: ENTRY_BYTES } as const;
@@ -45,7 +46,7 @@ function isStateRoot(entry: Uint8Array): boolean {
 
 export const ingest: Benchmark = {
   name: 'ingest',
-  run: () =>
+  run: (say) =>
     withLog({ profile: 'raw' }, async (log) => {
       const results: Result[] = [];
       let sent = 0;
@@ -60,6 +61,8 @@ export const ingest: Benchmark = {
       };
       await load(64, 20_000); // warm up
       const full = await load(256, 150_000);
+      const bare = await bareRate(ADD, 256, 150_000);
+      say(describeShare(full.requests / full.seconds, bare));
       results.push(
         higher(
           'POST /add raw, 256 connections',
@@ -179,13 +182,14 @@ function writeStatements(path: string, signer: Ed25519Signer): number {
 
 export const read32: Benchmark = {
   name: 'read',
-  run: () =>
+  run: (say) =>
     withLog({ profile: 'raw', intervalMs: 100 }, async (log) => {
       await runLoad({ port: log.port, connections: 64, requests: 2560, request: ADD });
       await checkTree(log, 2560);
       const request = { kind: 'get', path: '/tile/0/000' } as const;
       await runLoad({ port: log.port, connections: 32, requests: 20_000, request });
       const report = await runLoad({ port: log.port, connections: 32, requests: 150_000, request });
+      say(describeShare(report.requests / report.seconds, await bareRate(request, 32, 150_000)));
       return [
         higher(
           'GET tile, 32 connections',

@@ -30,7 +30,7 @@ import {
 } from './reply.ts';
 import type { Route } from './route-parts.ts';
 import { type Operation, ROUTES } from './routes.ts';
-import { readStream, readStreamHead } from './streams.ts';
+import { readFollowPage, readStream, readStreamHead } from './streams.ts';
 import { addBatch, addEntry } from './submit.ts';
 import { readAudit } from './village-audit.ts';
 import {
@@ -79,6 +79,7 @@ function bindHandlers(deps: AppDeps): Readonly<Record<Operation, Handler>> {
     leaf: (call) => readLeaf(deps, call),
     streamHead: (call) => readStreamHead(deps, call),
     stream: (call) => readStream(deps, call),
+    streamFollow: (call) => readFollowPage(deps, call),
     villageLatest: (call) => readLatest(deps, call),
     villageUpdates: (call) => readUpdates(deps, call),
     villagePolicy: (call) => readPolicy(deps, call),

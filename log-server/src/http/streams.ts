@@ -3,8 +3,10 @@
 import { formatHex, parseSafeDecimal } from '@writ/core/bytes';
 import { LogError } from '@writ/core/errors';
 import { parseStreamId } from '@writ/core/statements/stream-id';
+import { FOLLOW_PAGE_TYPE } from '@writ/core/streams/follow-page';
 import { MAX_STREAM_PROOF_ENTRIES, STREAM_PROOF_TYPE } from '@writ/core/streams/stream-proof';
 import { type Page, proveStream } from '../streams/prove.ts';
+import { proveFollow } from '../streams/prove-follow.ts';
 import type { AppDeps } from './deps.ts';
 import { invalidRequest } from './errors.ts';
 import { requirePublished } from './read.ts';
@@ -33,6 +35,24 @@ export async function readStream({ log, publisher }: AppDeps, call: Call): Promi
     status: 200,
     headers: { 'content-type': STREAM_PROOF_TYPE, 'cache-control': 'no-cache' },
     body,
+  };
+}
+
+/** `GET /streams/{stream}/follow`: of the published tree, for readers that come back. */
+export async function readFollowPage({ log, publisher }: AppDeps, call: Call): Promise<Reply> {
+  const record = requirePublished(publisher.published);
+  const { query } = call;
+  const range = { min: 0, max: Number.MAX_SAFE_INTEGER };
+  const request = {
+    stream: streamOf(call),
+    from: queryNumber(query, 'from', 0, range),
+    limit: limitOf(query),
+    since: queryNumber(query, 'since', 0, range),
+  };
+  return {
+    status: 200,
+    headers: { 'content-type': FOLLOW_PAGE_TYPE, 'cache-control': 'no-cache' },
+    body: await proveFollow(log, record, request),
   };
 }
 

@@ -1,9 +1,10 @@
 // The routes of streams and villages: part of the table in routes.ts.
 
+import { FOLLOW_PAGE_TYPE } from '@writ/core/streams/follow-page';
 import { STREAM_PROOF_TYPE } from '@writ/core/streams/stream-proof';
 import { inPath, inQuery, json, NOT_MODIFIED, type Route } from './route-parts.ts';
 
-export type StreamOperation = 'stream' | 'streamHead';
+export type StreamOperation = 'stream' | 'streamHead' | 'streamFollow';
 export type VillageOperation =
   | 'villageLatest'
   | 'villageUpdates'
@@ -30,11 +31,27 @@ export const streamRoutes: Readonly<Record<StreamOperation, Route>> = {
     answers: { 200: json('seq, id and index of the newest statement') },
     problems: PROBLEMS,
   },
+  streamFollow: {
+    method: 'get',
+    path: '/streams/{stream}/follow',
+    pattern: '/streams/:stream{.+}/follow',
+    summary: 'a page for a reader that follows the stream: proof, places in the log, growth',
+    parameters: [
+      STREAM,
+      inQuery('from', 'seq of the first statement'),
+      inQuery('limit', 'statements on a page, 1 to 500'),
+      inQuery('since', 'size of the tree that the reader knows; 0 for none'),
+    ],
+    answers: {
+      200: { description: 'a follow page (spec/follow.md)', types: [FOLLOW_PAGE_TYPE] },
+    },
+    problems: PROBLEMS,
+  },
   stream: {
     method: 'get',
     path: '/streams/{stream}',
-    // Everything but .../head, which is another route.
-    pattern: '/streams/:stream{(?:(?!/head$).)+}',
+    // Everything but .../head and .../follow, which are other routes.
+    pattern: '/streams/:stream{(?:(?!/(?:head|follow)$).)+}',
     summary:
       'the statements of a stream with the proof that none is left out, or that there is no such stream',
     parameters: [

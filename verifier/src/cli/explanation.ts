@@ -91,10 +91,25 @@ export function explainFault(error: LogError, village: string): Claim {
     facts: {
       admitted: false,
       fault: error.code,
+      shows: isOfLog(error) ? 'a fault of the log' : 'a bad answer, which nobody signed for',
       ...Object.fromEntries(Object.entries(error.detail).map(([k, v]) => [k, String(v)])),
     },
   };
 }
+
+/** True when what the log itself signed cannot be right (spec/follow.md section 5). */
+function isOfLog({ code, detail }: LogError): boolean {
+  if (code === 'state-root-invalid') return detail['reason'] !== undefined;
+  return OF_LOG.has(code);
+}
+
+const OF_LOG: ReadonlySet<string> = new Set([
+  'fork-detected',
+  'statement-refused',
+  'stream-conflict',
+  'statement-bad-signature',
+  'stream-rolled-back',
+]);
 
 function isRefusalCode(value: unknown): value is RefusalCode {
   return typeof value === 'string' && Object.hasOwn(REFUSALS, value);

@@ -9,8 +9,11 @@ import { decodeStreamProof } from '@writ/core/streams/stream-proof';
 import { openCheckpoint, type VerifiedCheckpoint } from '../checkpoint.ts';
 import { makeForkProof } from '../fork-proof.ts';
 import { proveFork, type TileSource } from '../tiles.ts';
-import { encodeEvidence, formatPolicy } from './evidence.ts';
+import { encodeEvidence, formatPolicy, MAX_EVIDENCE_BYTES } from './evidence.ts';
 import type { ReadingOptions } from './reading.ts';
+
+/** Room for a trust policy and saved states. */
+const MAX_BESIDE_PAGES = 16 * 1024 * 1024;
 
 export interface EvidenceFile {
   /** Made of the code and the digest of the bytes: the same fault gives the same file. */
@@ -42,8 +45,10 @@ export async function withFaultEvidence(
     return new FollowError(forked, fileOf(forked.code, 'fork-proof', fork));
   }
   const isAnswer = error.code !== 'not-found' && error.code !== 'network-failed';
-  const evidence = isAnswer && pages.length > 0 ? evidenceOf(setup, pages, error) : undefined;
-  return new FollowError(error, evidence);
+  // What is larger than any honest answer shows nothing but that.
+  const total = pages.reduce((sum, page) => sum + page.length, 0);
+  const isKept = isAnswer && total > 0 && total <= MAX_EVIDENCE_BYTES - MAX_BESIDE_PAGES;
+  return new FollowError(error, isKept ? evidenceOf(setup, pages, error) : undefined);
 }
 
 function evidenceOf(

@@ -13,7 +13,6 @@ import {
   type Anchor,
   decodeFollowPage,
   type FollowPage,
-  type Place,
   type Span,
 } from '@writ/core/streams/follow-page';
 import { decodeStreamProof } from '@writ/core/streams/stream-proof';
@@ -76,7 +75,15 @@ function placeAll(
   let last = -1;
   return stream.statements.map((statement, i) => {
     const place = page.places[i] ?? bug('a statement without a place');
-    const leafIndex = indexOf(place, statement, stream);
+    const { leafIndex } = place;
+    // The stream index also says where the head stands, but what it says is the log's word: only leaves are logged.
+    requireIncluded(place, statement.id, stream.checkpoint);
+    if (statement.seq === stream.head?.seq && leafIndex !== stream.head.leafIndex)
+      throw new LogError(
+        'state-root-invalid',
+        'the stream index has the head of the stream at another leaf',
+        { reason: 'head', expected: leafIndex, got: stream.head.leafIndex },
+      );
     if (leafIndex <= last)
       throw incomplete('the statements of a stream stand in the log in their order', leafIndex);
     last = leafIndex;
@@ -88,21 +95,6 @@ function placeAll(
 }
 
 const NOWHERE: Stretch = { from: 0, to: 0, timeSeconds: 0 };
-
-/** The proven leaf index of a statement: by the stream index for the head, by inclusion for all others. */
-function indexOf(
-  { leafIndex, proof }: Place,
-  { id }: Statement,
-  { head, checkpoint }: VerifiedStream,
-): number {
-  if (proof !== null) {
-    requireIncluded({ leafIndex, proof }, id, checkpoint);
-    return leafIndex;
-  }
-  if (head === null || head.leafIndex !== leafIndex || !equalBytes(head.statementId, id))
-    throw malformed('a place without proof is that of the head of the stream');
-  return leafIndex;
-}
 
 function requireIncluded(
   { leafIndex, proof }: Anchor,

@@ -5,7 +5,7 @@
 //   for (let want = reading.want; want !== undefined; want = reading.want) reading.add(await fetch(want));
 //   const { state, news, next } = reading.finish();
 
-import { equalBytes, formatHex } from '@writ/core/bytes';
+import { formatHex } from '@writ/core/bytes';
 import { Ed25519Verifier } from '@writ/core/ed25519';
 import { bug, LogError } from '@writ/core/errors';
 import type { TrustPolicy } from '@writ/core/formats/tlog-policy';
@@ -20,8 +20,9 @@ import type { VillageState } from '@writ/core/streams/village-state';
 import { advance } from '../advance.ts';
 import { openCheckpoint, type VerifiedCheckpoint } from '../checkpoint.ts';
 import type { VerifiedStream } from '../stream.ts';
-import type { Trace } from '../trace.ts';
+import { step, type Trace } from '../trace.ts';
 import { openFollowPage, type PlacedStatement, type VerifiedPage } from './page.ts';
+import { StreamReading } from './stream-reading.ts';
 
 /** What a reader remembers of a village between two passes. */
 export interface SavedVillage {
@@ -73,13 +74,6 @@ export interface Followed {
   readonly unchecked: number;
   /** What to remember. */
   readonly next: SavedVillage;
-}
-
-/** What is known of one stream: that it ends with `seq` in the tree of `size`. */
-interface Known {
-  readonly seq: number;
-  readonly id: Uint8Array | null;
-  readonly size: number;
 }
 
 export class VillageReading {
@@ -189,14 +183,14 @@ export class VillageReading {
     const { checkpoint, stateRoot } = newest;
     const inTree = this.#inbox.statements.filter(({ leafIndex }) => leafIndex < this.#size);
     const all = [...this.#village.statements, ...inTree];
-    let unchecked = 0;
-    const news = all
-      .toSorted((a, b) => a.leafIndex - b.leafIndex)
-      .map((placed) => {
-        const { effect, isChecked } = this.#step(placed);
-        if (!isChecked) unchecked++;
-        return { ...placed, effect };
-      });
+    const { news, unchecked } = step(
+      this.#options.trace,
+      'rules',
+      () => this.#reduceAll(all),
+      ({ news: { length } }) => ({
+        why: `the rules of the village admit all ${length} statements, in the order of the log`,
+      }),
+    );
     const state = this.#states.get(`village/${village}`);
     const inbox = this.#states.get(`inbox/${village}`);
     return {
@@ -214,6 +208,18 @@ export class VillageReading {
         inbox: inbox === undefined ? null : encodeStreamState(inbox),
       },
     };
+  }
+
+  #reduceAll(all: readonly PlacedStatement[]): Pick<Followed, 'news' | 'unchecked'> {
+    let unchecked = 0;
+    const news = all
+      .toSorted((a, b) => a.leafIndex - b.leafIndex)
+      .map((placed) => {
+        const { effect, isChecked } = this.#step(placed);
+        if (!isChecked) unchecked++;
+        return { ...placed, effect };
+      });
+    return { news, unchecked };
   }
 
   #step(placed: PlacedStatement): { readonly effect: Effect; readonly isChecked: boolean } {
@@ -255,78 +261,4 @@ export class VillageReading {
       inbox: (name) => (name === village && inbox?.family === 'inbox' ? inbox : undefined),
     };
   }
-}
-
-/** The pages of one stream, one behind the other. */
-class StreamReading {
-  readonly stream: string;
-  readonly statements: PlacedStatement[] = [];
-  isComplete = false;
-  #known: Known;
-  #next: number;
-  #last: Uint8Array | null;
-
-  /** `size`: the tree in which the stream ended with `state`; 0 where nobody looked. */
-  constructor(stream: string, state: StreamState | undefined, size: number) {
-    this.stream = stream;
-    const { seq, id } = state?.head ?? { seq: -1, id: null };
-    this.#known = { seq, id, size };
-    this.#next = seq + 1;
-    this.#last = id;
-  }
-
-  get want(): { readonly stream: string; readonly from: number } {
-    return { stream: this.stream, from: this.#next };
-  }
-
-  /** True when a statement at or behind leaf `size` was seen. */
-  reaches(size: number): boolean {
-    return (this.statements.at(-1)?.leafIndex ?? -1) >= size;
-  }
-
-  add({ stream: page, statements }: VerifiedPage): void {
-    this.#requireKept(page);
-    if (page.from !== this.#next)
-      throw this.#fault('stream-incomplete', 'the page starts elsewhere', page.from);
-    const [first] = page.statements;
-    const before = first === undefined ? (page.head?.statementId ?? null) : first.previous;
-    if (!isSame(before, this.#last))
-      throw this.#fault('stream-incomplete', 'the page does not continue what was read', page.from);
-    for (const placed of statements) this.#requireInTime(placed);
-    this.statements.push(...statements);
-    this.#next = page.next;
-    this.#last = page.statements.at(-1)?.id ?? this.#last;
-    this.isComplete = page.isComplete;
-    const { seq = -1, statementId = null } = page.head ?? {};
-    this.#known = { seq, id: statementId, size: Number(page.checkpoint.size) };
-  }
-
-  #requireKept({ head }: VerifiedStream): void {
-    const { seq, id } = this.#known;
-    const got = head?.seq ?? -1;
-    if (got < seq)
-      throw this.#fault('stream-rolled-back', 'the stream ends before what was accepted', got);
-    if (got === seq && !isSame(head?.statementId ?? null, id))
-      throw this.#fault('stream-incomplete', 'the stream ends with another statement', got);
-  }
-
-  // A statement in a tree whose state root says that the stream ends earlier: that state root was false.
-  #requireInTime({ statement: { seq, id }, leafIndex }: PlacedStatement): void {
-    const { seq: end, id: endId, size } = this.#known;
-    if (seq > end && leafIndex < size) {
-      const message = `the state root of the tree of ${size} entries left out number ${seq} of ${this.stream}`;
-      throw new LogError('state-root-invalid', message, { reason: 'omission', index: leafIndex });
-    }
-    if (seq === end && !isSame(id, endId))
-      throw this.#fault('stream-incomplete', 'it is not the statement that was the head', seq);
-  }
-
-  #fault(code: 'stream-incomplete' | 'stream-rolled-back', message: string, got: number): LogError {
-    const detail = { stream: this.stream, expected: this.#next, got };
-    return new LogError(code, `${this.stream}: ${message}`, detail);
-  }
-}
-
-function isSame(a: Uint8Array | null, b: Uint8Array | null): boolean {
-  return a === null || b === null ? a === b : equalBytes(a, b);
 }
