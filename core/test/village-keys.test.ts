@@ -5,9 +5,10 @@ import type { Payload } from '@writ/core/statements/kinds';
 import {
   type Constitution,
   MAX_MEMBER_KEYS,
+  MAX_VILLAGE_KEYS,
   type Member,
 } from '@writ/core/statements/kinds/constitution';
-import { keyIdOf } from '@writ/core/streams/village-keys';
+import { keyIdOf } from '@writ/core/streams/key-facts';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
@@ -103,6 +104,56 @@ test('a member holds so many keys at a time', () => {
   assert.is(world.why(VILLAGE, rotate('ben more'), 'ben'), 'key-limit by village.key-rotate');
   world.add(VILLAGE, revoke('ben', 'ben 2'), 'ben');
   world.add(VILLAGE, rotate('ben more'), 'ben');
+});
+
+test('the members of a village hold so many keys together', () => {
+  const law = constitution();
+  const others: Member[] = [];
+  const held = law.members.length;
+  for (let i = held; i < MAX_VILLAGE_KEYS; i += MAX_MEMBER_KEYS) {
+    const length = Math.min(MAX_MEMBER_KEYS, MAX_VILLAGE_KEYS - i);
+    const labels = Array.from({ length }, (_, k) => `many ${i} ${k}`);
+    others.push(member(`gus${i}`, [], labels));
+  }
+  const members = [...law.members, ...others];
+  const world = foundedWorld(withMembers(members));
+  const refused = 'village-key-limit by ';
+  assert.is(world.why(VILLAGE, rotate('ben 2'), 'ben'), `${refused}village.key-rotate`);
+  const more = withMembers([...members, member('fay', [])]);
+  assert.is(world.why(VILLAGE, amend(2, more), 'ada'), `${refused}constitution.members.keys`);
+  assert.throws(() => foundedWorld(more), /village-key-limit/);
+  world.add(VILLAGE, amend(2, withMembers(members.slice(0, -1))), 'ada');
+  world.add(VILLAGE, rotate('ben 2'), 'ben');
+});
+
+test('an amendment that keys rotated in meanwhile make too large is not activated', () => {
+  const base = constitution();
+  const admins = rule({ authors: ['admin'], approvers: ['admin'], quorum: count(2) });
+  const rules = { ...base.rules, constitution: admins };
+  const members = [...base.members, member('abe', ['admin'])];
+  const world = foundedWorld({ ...base, members, rules });
+  const others: Member[] = [];
+  for (let i = members.length; i < MAX_VILLAGE_KEYS; i += MAX_MEMBER_KEYS) {
+    const length = Math.min(MAX_MEMBER_KEYS, MAX_VILLAGE_KEYS - i);
+    others.push(
+      member(
+        `gus${i}`,
+        [],
+        Array.from({ length }, (_, k) => `many ${i} ${k}`),
+      ),
+    );
+  }
+  const law = { ...base, members: [...members, ...others], rules };
+  const proposal = world.add(VILLAGE, amend(2, law), 'ada');
+  world.add(VILLAGE, rotate('ben 2'), 'ben');
+  const approve = { kind: 'approve', proposal } as const;
+  assert.is(
+    world.why(VILLAGE, approve, 'abe'),
+    'village-key-limit by constitution.members.keys',
+  );
+  world.add(VILLAGE, revoke('ben'), 'ben 2');
+  world.add(VILLAGE, approve, 'abe');
+  assert.is(world.village.constitution.version, 2);
 });
 
 test('only keys that the member has are revoked', () => {

@@ -24,6 +24,7 @@ import { signFounding } from './village.ts';
 
 const DEFAULT_STREAM = 'village/north-quay';
 const PROOF_TIMEOUT_MS = 20_000;
+const FOUNDING_WAIT_SECONDS = 20;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
@@ -82,7 +83,11 @@ function parseOrRefuse(args: readonly string[]): {
 /** The first policy of a village needs a village: founds it with the author as its only member. */
 async function foundIfNew(log: LogClient, author: SignerKey, stream: string): Promise<void> {
   if ((await log.nextPosition(stream)).seq > 0) return;
-  await log.submitBatch(signFounding(author, stream, Math.floor(Date.now() / 1000)));
+  // Published before it is read back: the first policy asks what the village has.
+  await log.submit(
+    signFounding(author, stream, Math.floor(Date.now() / 1000)),
+    FOUNDING_WAIT_SECONDS,
+  );
   say(`${styled('green', 'founded')}    ${stream}, with ${author.name} as its only member`);
 }
 

@@ -1,6 +1,12 @@
 // A real log, a reader that follows a village of it, and an auditor who replays its tiles: the same bytes after
 // every entry of random histories.
 
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { formatHex, parseHex, utf8 } from '@writ/core/bytes';
 import { formatCanonicalJson } from '@writ/core/statements/jcs';
 import type { Payload } from '@writ/core/statements/kinds';
@@ -14,7 +20,17 @@ import type { SavedVillage } from '@writ/verifier/follow/reading';
 import { replayLog } from '@writ/verifier/follow/replay-log';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { INBOX, LAW, LOG_KEY, POLICY_ID, policy, STREAM, VILLAGE, Watched } from './watched-log.ts';
+import {
+  INBOX,
+  LAW,
+  LOG_KEY,
+  POLICY_ID,
+  POLICY_TEXT,
+  policy,
+  STREAM,
+  VILLAGE,
+  Watched,
+} from './watched-log.ts';
 
 const ATTEMPTS = 120;
 
@@ -107,5 +123,35 @@ test('agree byte for byte', async () => {
     await service.close();
   }
 });
+
+test('evidence is made from the log and checked without it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'writ-follow-'));
+  const watched = await Watched.start();
+  const [trust, file] = [join(folder, 'trust.policy'), join(folder, 'a.evidence')];
+  try {
+    await writeFile(trust, POLICY_TEXT);
+    const create = { kind: 'village-create', name: 'North', constitution: LAW } as const;
+    assert.ok(await watched.submit('ada', STREAM, create));
+    await watched.service.publisher.publishNow();
+    const { url } = watched.service;
+    const where = ['--log', url, '--online', '--village', VILLAGE];
+    await writVerify('evidence', 'make', ...where, '--policy', trust, '--seq', '0', '-o', file);
+  } finally {
+    await watched.service.close();
+  }
+  const explained = JSON.parse(await writVerify('explain', file, '--policy', trust, '--json'));
+  assert.is(explained.claim.facts.member, 'ada');
+  assert.is(explained.claim.facts.result, 'created');
+  await rm(folder, { recursive: true });
+});
+
+const execute = promisify(execFile);
+
+/** Runs the bundle, which has to end with exit code 0. */
+async function writVerify(...args: readonly string[]): Promise<string> {
+  const bundle = fileURLToPath(new URL('../../../verifier/dist/writ-verify.js', import.meta.url));
+  const { stdout } = await execute(process.execPath, [bundle, ...args]);
+  return stdout;
+}
 
 test.run();

@@ -24,7 +24,7 @@ export const INBOX = `inbox/${VILLAGE}`;
 export const POLICY_ID = '3f2a1b4c-1111-4222-8333-944455556666';
 const SEED = new Uint8Array(32).fill(1);
 export const LOG_KEY = createSigner('log.example/follow', 0x01, SEED);
-const POLICY_TEXT = `log ${formatVkey(LOG_KEY)}\nquorum none\n`;
+export const POLICY_TEXT = `log ${formatVkey(LOG_KEY)}\nquorum none\n`;
 /** Believes the log alone. */
 export const policy = parsePolicy(utf8(POLICY_TEXT));
 
@@ -154,22 +154,14 @@ export class Watched {
     return response.status === 200;
   }
 
-  /** What a reader is answered at `path`. */
-  async read(
-    path: string,
-    record: CheckpointRecord | undefined = this.service.publisher.published,
-  ): Promise<Uint8Array | undefined> {
+  /** What the log answers at `path` over HTTP; for follow pages under an older `record`, what it answered then. */
+  async read(path: string, record?: CheckpointRecord): Promise<Uint8Array | undefined> {
     const url = new URL(path, `${this.service.url}/`);
     const stream = /^\/streams\/(.+)\/follow$/.exec(url.pathname)?.[1];
     if (stream !== undefined && record !== undefined) {
       const number = (name: string): number => Number(url.searchParams.get(name));
-      const request = {
-        stream,
-        from: number('from'),
-        limit: number('limit'),
-        since: number('since'),
-      };
-      return proveFollow(this.service.log, record, request);
+      const [from, limit, since] = [number('from'), number('limit'), number('since')];
+      return proveFollow(this.service.log, record, { stream, from, limit, since });
     }
     const response = await fetch(url);
     const body = new Uint8Array(await response.arrayBuffer());

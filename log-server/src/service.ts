@@ -16,6 +16,7 @@ import { Log } from './log/log.ts';
 import { Publisher, type QuorumRule } from './log/publish.ts';
 import type { LogStore } from './storage/port.ts';
 import { Ledger } from './streams/ledger.ts';
+import { LogClock } from './streams/log-clock.ts';
 
 /** Time that requests under way get at the end. */
 const DRAIN_MS = 5000;
@@ -54,6 +55,7 @@ export interface Service {
 /** Starts a log on an opened store: compares with the witnesses first, then listens. */
 export async function startService(env: Env, options: ServiceOptions): Promise<Service> {
   const { store, profile, softwareVersion } = options;
+  await bindProfile(store, profile);
   const metrics = createMetrics(softwareVersion, options.processMetrics);
   const lifecycle: Lifecycle = { isStopping: false };
   const log = new Log(store, {
@@ -70,7 +72,10 @@ export async function startService(env: Env, options: ServiceOptions): Promise<S
     onWitness: metrics.witness,
     onPublished: (record, seconds) => {
       metrics.published(seconds);
-      if (record.quorumMet) log.release();
+      log.ledger?.published(record.size);
+      if (!record.quorumMet) return;
+      if (record.witnesses.length > 0) log.ledger?.confirmClock();
+      log.release();
     },
   });
   watchLog(metrics, log, publisher, () => env.nowMs());
@@ -89,7 +94,11 @@ export async function startService(env: Env, options: ServiceOptions): Promise<S
   await publisher.start();
   if (publisher.needsConfirmation)
     log.hold('its witnesses have not confirmed that its data is the newest');
-  const port = await listen(server, options.port, options.host);
+  const port = await listen(server, options.port, options.host).catch(async (error: unknown) => {
+    await publisher.stop();
+    await log.close();
+    throw error;
+  });
   const close = async (): Promise<void> => {
     lifecycle.isStopping = true;
     await closeServer(env, server, DRAIN_MS);
@@ -101,15 +110,29 @@ export async function startService(env: Env, options: ServiceOptions): Promise<S
   return { url: urlOf(options.host, port), log, publisher, server, close };
 }
 
+/** A log keeps its profile for life: raw entries among statements could never be replayed. LogError config-invalid. */
+async function bindProfile(store: LogStore, profile: Profile): Promise<void> {
+  if (store.profile === undefined) await store.putProfile(profile);
+  else if (store.profile !== profile) {
+    throw new LogError(
+      'config-invalid',
+      `this log was started with --profile ${store.profile}, and keeps it`,
+    );
+  }
+}
+
 /** The states of all streams, from the entries. LogError storage-corrupt. */
 function loadLedger(env: Env, options: ServiceOptions): Ledger {
   const origin = originOf(options);
   const signer = options.signers.find(({ type }) => type === 0x01);
   if (signer === undefined)
     throw new LogError('config-invalid', 'a log of statements has an Ed25519 key');
-  const nowSeconds = (): number => Math.floor(env.nowMs() / 1000);
-  const ledger = new Ledger({ origin, signer, nowSeconds });
-  ledger.load(options.store);
+  const clock = new LogClock({
+    nowSeconds: () => env.nowMs() / 1000,
+    monotonicMs: () => performance.now(),
+  });
+  const ledger = new Ledger({ origin, signer, clock });
+  ledger.load(options.store, options.store.latestCheckpoint?.size ?? 0);
   return ledger;
 }
 

@@ -17,7 +17,7 @@ import { openStreamProof } from '@writ/verifier/stream';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type AppWorld, appWorld, COSE, post, problemCode } from './app-world.ts';
-import { change, constitution, keyOf, statementOf } from './village-statements.ts';
+import { change, constitution, keyOf, moveOf, statementOf } from './village-statements.ts';
 import { LOG_KEY } from './world.ts';
 
 const test = suite('villages');
@@ -31,6 +31,14 @@ interface Village extends AppWorld {
     stream?: string,
   ): Promise<Response>;
   publish(): Promise<void>;
+}
+
+/** A log whose wall clock can be moved while its steady clock goes on; `next` is a statement that it would take. */
+function appWorldWithSteadyClock(store: LogStore): AppWorld & { readonly next: Uint8Array } {
+  const steadyMs = Date.now() - performance.now();
+  const world = appWorld('statements', { store, monotonicMs: () => performance.now() + steadyMs });
+  const head = world.log.streamHead(VILLAGE);
+  return { ...world, next: statementOf(VILLAGE, change(1), 'ben', head) };
 }
 
 /** A log on which Ada may found villages and strangers may write to inboxes. */
@@ -324,6 +332,75 @@ test('a restart knows the same streams and serves the same proofs', async () => 
     parsePolicy(utf8(after.policyText)),
   );
   assert.is(opened.statements.length, 5);
+});
+
+test('an idle log renews its state root before readers refuse it', async () => {
+  const world = await makeVillage();
+  await world.publish();
+  const size = world.log.head.size;
+  world.env.shiftMs += 7 * 3_600_000;
+  await world.publisher.publishNow('refresh');
+  assert.is(world.log.head.size, size + 1);
+  assert.is(world.publisher.published?.size, size + 1);
+});
+
+test('a log that was off for a day shows its readers no old state root', async () => {
+  const store = openMemoryStore();
+  const before = await makeVillage(store);
+  await before.publish();
+  const rows = store.latestCheckpoint?.number ?? 0;
+  const after = appWorld('statements', { store });
+  after.env.shiftMs += 90_000_000;
+  await after.publisher.publishNow('start');
+  assert.is(store.latestCheckpoint?.number, rows + 1);
+  assert.is(store.latestCheckpoint?.size, store.head.size);
+  const last = decodeStatement(after.log.readEntry(store.head.size - 1));
+  assert.ok(last.issuedAtSeconds * 1000 > after.env.nowMs() - 60_000);
+});
+
+test('a clock that jumps writes no time into the log until witnesses have confirmed it', async () => {
+  const world = await makeVillage();
+  await world.publish();
+  const size = world.log.head.size;
+  const steady = appWorldWithSteadyClock(world.log.store);
+  steady.env.shiftMs += 20 * 365 * 86_400_000;
+  const refused = await steady.log
+    .add(steady.next, moveOf(steady.next))
+    .then(String, (error: unknown) => (isLogError(error) ? error.code : String(error)));
+  assert.is(refused, 'clock-implausible');
+  assert.is(steady.log.head.size, size);
+  steady.env.shiftMs = 0;
+  assert.is((await steady.log.add(steady.next, moveOf(steady.next))).isDuplicate, false);
+});
+
+test('what is being committed is not shown as published', async () => {
+  const store = openMemoryStore();
+  const world = await makeVillage(store);
+  await world.publish();
+  const append = store.append.bind(store);
+  let latest: unknown;
+  store.append = async (batch) => {
+    latest = (await jsonOf(world, '/villages/north/policy/latest'))['policies'];
+    return append(batch);
+  };
+  await world.submit(change(1), 'ben');
+  assert.equal(latest, []);
+});
+
+test('a restart before the last seal was published still answers for what is published', async () => {
+  const store = openMemoryStore();
+  const before = await makeVillage(store);
+  await before.submit(change(1), 'ben');
+  await before.publish();
+  const published = await jsonOf(before, '/villages/north/policy/latest');
+  const proof = await proofOf(before, `/streams/${VILLAGE}`);
+  await before.submit(change(2), 'ben');
+  await before.log.seal();
+  const after = appWorld('statements', { store });
+  const answer = await after.request('/villages/north/policy/latest');
+  assert.equal(JSON.parse(await answer.text()), published);
+  const again = new Uint8Array(await (await after.request(`/streams/${VILLAGE}`)).arrayBuffer());
+  assert.ok(equalBytes(again, proof));
 });
 
 test('a store whose state root does not fit its entries is refused', async () => {

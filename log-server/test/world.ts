@@ -18,6 +18,7 @@ import { Publisher, type PublisherOptions } from '@writ/log-server/log/publish';
 import { openMemoryStore } from '@writ/log-server/storage/memory';
 import type { LogStore } from '@writ/log-server/storage/port';
 import { Ledger } from '@writ/log-server/streams/ledger';
+import { LogClock } from '@writ/log-server/streams/log-clock';
 
 export const ORIGIN = 'log.example/test';
 
@@ -54,6 +55,8 @@ export function testEnv(): TestEnv {
 }
 
 export interface WorldOptions extends Partial<PublisherOptions> {
+  /** The steady clock; unless given, it moves as the wall clock does. */
+  readonly monotonicMs?: () => number;
   /** Keeps the rules of streams, as a log of statements does. */
   readonly hasLedger?: boolean;
   readonly store?: LogStore;
@@ -80,7 +83,7 @@ export function makeWorld(options: WorldOptions = {}): World {
   const env = testEnv();
   const store = options.store ?? openMemoryStore();
   const log = new Log(store, {
-    ...(options.hasLedger === true ? { ledger: ledgerOf(env, store) } : {}),
+    ...(options.hasLedger === true ? { ledger: ledgerOf(env, store, options.monotonicMs) } : {}),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     onCommit: () => publisher.noteGrowth(),
   });
@@ -93,6 +96,7 @@ export function makeWorld(options: WorldOptions = {}): World {
     checkpointIntervalMs: 10,
     timeoutMs: 1000,
     graceMs: 50,
+    onPublished: ({ size }) => log.ledger?.published(size),
     ...options,
   });
   return { env, log, publisher, policyText };
@@ -100,10 +104,13 @@ export function makeWorld(options: WorldOptions = {}): World {
 
 /** Adds entries that no other call adds. */
 /** The ledger of a store whose log signs with LOG_KEY. */
-export function ledgerOf(env: TestEnv, store: LogStore): Ledger {
-  const nowSeconds = (): number => Math.floor(env.nowMs() / 1000);
-  const ledger = new Ledger({ origin: ORIGIN, signer: LOG_KEY, nowSeconds });
-  ledger.load(store);
+export function ledgerOf(env: TestEnv, store: LogStore, monotonicMs = env.nowMs): Ledger {
+  const clock = new LogClock({
+    nowSeconds: () => env.nowMs() / 1000,
+    monotonicMs,
+  });
+  const ledger = new Ledger({ origin: ORIGIN, signer: LOG_KEY, clock });
+  ledger.load(store, store.latestCheckpoint?.size ?? 0);
   return ledger;
 }
 

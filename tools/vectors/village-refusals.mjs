@@ -152,6 +152,29 @@ function* wrongConstitutions() {
   yield* oversizedConstitutions();
 }
 
+function* fullOfProposals() {
+  const { members, rules } = constitution();
+  const admins = rule({ authors: ['admin'], approvers: ['admin'], quorum: count(2) });
+  const law = constitution({
+    members: [...members, member('abe', ['admin'])],
+    rules: { ...rules, constitution: admins },
+  });
+  const history = founded(law);
+  const amend = (version) => {
+    const payload = { version, constitution: { ...law, visibility: 'private' }, reason: '' };
+    history.add(VILLAGE, 'constitution-amend', payload, 'ada');
+  };
+  for (let open = 0; open < law.limits.proposalsOpen; open++) amend(2);
+  amend(9);
+  yield refused(
+    'proposals-5',
+    'A proposal too many, which would be refused for its version too: they are counted first.',
+    history,
+    'too-many-proposals',
+    'constitution.limits.proposalsOpen',
+  );
+}
+
 function* oversizedConstitutions() {
   const { members } = constitution();
   const many = (length, make) => Array.from({ length }, (_, i) => make(i));
@@ -179,9 +202,19 @@ function* oversizedConstitutions() {
     const detail = { field: 'payload', index: 0 };
     yield invalid('village', name, description, history.input, 'statement-malformed', detail);
   }
+  // Each member holds as many as it may, all together one more than a village may.
+  const holders = many(8, (i) => {
+    const keys = many(i < 7 ? 16 : 12, (k) => x(`gus ${i} ${k}`));
+    return member(`gus${i}`, [], keys);
+  });
+  const full = new History();
+  full.found(constitution({ members: [...members, ...holders] }));
+  const rulePath = 'constitution.members.keys';
+  yield refused('keys-129', 'A key too many together.', full, 'village-key-limit', rulePath);
 }
 
 function* wrongProposals() {
+  yield* fullOfProposals();
   const policy = 'constitution.rules.policy';
   const law = policyRule({ quorum: count(2) });
   const proposed = (more = law) => {

@@ -10,8 +10,14 @@ import { Histogram, Registry } from 'prom-client';
 import type { Env, Witness } from './witness.ts';
 
 const MAX_CONNECTIONS = 1024;
-/** Submissions being read or waiting; at the body limit they take 132 MB. */
+/** Submissions that were read to their end and are not answered; at the body limit they take 132 MB. */
 const MAX_IN_FLIGHT = 256;
+/** What a body may take while it is read without asking: many times what an honest one does. */
+const BODY_SHARE = 64 * 1024;
+/** What all bodies together may take beyond that. */
+const MAX_ABOVE_SHARE = 64 * 1024 * 1024;
+/** What a chunk costs beside its bytes. */
+const CHUNK_COST = 256;
 const LIMITS = {
   maxHeaderSize: 8 * 1024,
   headersTimeout: 10_000,
@@ -82,12 +88,15 @@ function createRouter(witness: Witness, metrics: () => Promise<string>): Handler
     '/readyz': () => witness.checkReady().then(() => 'ok\n'),
     '/metrics': metrics,
   };
+  const readBody = createBodyReader();
   let inFlight = 0;
   const submit: Handler = async (request) => {
-    if (inFlight >= MAX_IN_FLIGHT) throw new LogError('overloaded', 'too many requests at once');
+    // Read first: a client that sends nothing takes no place.
+    const body = await readBody(request);
+    if (inFlight >= MAX_IN_FLIGHT) throw overloaded();
     inFlight++;
     try {
-      return await witness.addCheckpoint(await readBody(request));
+      return await witness.addCheckpoint(body);
     } finally {
       inFlight--;
     }
@@ -108,29 +117,44 @@ function createRouter(witness: Witness, metrics: () => Promise<string>): Handler
   };
 }
 
-/** The body. LogError body-too-large before the first byte where the length is declared. */
-function readBody(request: IncomingMessage): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
+/**
+ * Reads bodies. LogError body-too-large, before the first byte where the length is declared, overloaded, or
+ * request-malformed when the client breaks off.
+ */
+function createBodyReader(): (request: IncomingMessage) => Promise<Uint8Array> {
+  let allAboveShare = 0;
+  return async (request) => {
     const chunks: Uint8Array[] = [];
-    let size = 0;
-    const count = (bytes: number): void => {
-      size += bytes;
-      if (size <= MAX_ADD_CHECKPOINT_BYTES) return;
-      request.pause().removeAllListeners('data');
-      reject(
-        new LogError('body-too-large', `a body has at most ${MAX_ADD_CHECKPOINT_BYTES} bytes`),
-      );
-    };
-    count(Number(request.headers['content-length'] ?? 0));
-    size = 0;
-    request.on('data', (chunk: Uint8Array) => {
-      chunks.push(chunk);
-      count(chunk.length);
-    });
-    request.on('end', () => resolve(concatBytes(...chunks)));
-    const broken = (): void => reject(new LogError('request-malformed', 'the body ended early'));
-    request.on('error', broken).on('close', broken); // without effect after 'end'
-  });
+    let [size, aboveShare] = [0, 0];
+    requireSize(Number(request.headers['content-length'] ?? 0));
+    try {
+      // Destroyed, the request could not be answered any more.
+      for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+        chunks.push(chunk);
+        size += chunk.length;
+        requireSize(size);
+        const above = Math.max(0, size + chunks.length * CHUNK_COST - BODY_SHARE);
+        allAboveShare += above - aboveShare;
+        aboveShare = above;
+        if (allAboveShare > MAX_ABOVE_SHARE) throw overloaded();
+      }
+    } catch (error) {
+      if (error instanceof LogError) throw error;
+      throw new LogError('request-malformed', 'the body ended early');
+    } finally {
+      allAboveShare -= aboveShare;
+    }
+    return concatBytes(...chunks);
+  };
+}
+
+function requireSize(size: number): void {
+  if (size > MAX_ADD_CHECKPOINT_BYTES)
+    throw new LogError('body-too-large', `a body has at most ${MAX_ADD_CHECKPOINT_BYTES} bytes`);
+}
+
+function overloaded(): LogError {
+  return new LogError('overloaded', 'too many requests at once');
 }
 
 function notAllowed(allow: string): LogError {

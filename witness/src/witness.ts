@@ -17,12 +17,10 @@ import {
 import { checkConsistency } from '@writ/core/merkle/consistency';
 import { emptyRoot } from '@writ/core/merkle/hash';
 import { type Head, type Heads, originHash } from './heads.ts';
-import { createSigningClock } from './signing-clock.ts';
+import { type Clocks, createSigningClock } from './signing-clock.ts';
 
 /** The outside world, handed in; the logger has the shape of pino. */
-export interface Env {
-  /** Wall clock, milliseconds since 1970. */
-  nowMs(): number;
+export interface Env extends Clocks {
   readonly log: Readonly<
     Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>
   >;
@@ -70,7 +68,7 @@ interface Submission extends AddCheckpoint {
 export function createWitness({ signers, logs, heads, env }: WitnessOptions): Witness {
   if (signers.length === 0 || signers.some(({ type }) => !KEY_TYPES[type].isCosignature))
     throw new TypeError('a witness needs cosignature keys');
-  const nextSeconds = createSigningClock(() => env.nowMs(), heads.latestTimestampSeconds());
+  const clock = createSigningClock(env, heads.latestTimestampSeconds());
   const inTurn = createTurns();
   let known = groupByOrigin(logs);
 
@@ -89,7 +87,7 @@ export function createWitness({ signers, logs, heads, env }: WitnessOptions): Wi
     const head = await heads.read(log.id);
     if (oldSize !== (head?.size ?? 0n)) throw conflict(head);
     requireConsistency(submission, head, env);
-    const timestampSeconds = nextSeconds();
+    const timestampSeconds = clock.next();
     const known = repeated(note.text, head, timestampSeconds);
     if (known !== undefined) return known;
     const cosignatures = signers.map((signer) => signText(signer, note.text, timestampSeconds));
@@ -111,7 +109,7 @@ export function createWitness({ signers, logs, heads, env }: WitnessOptions): Wi
       known = groupByOrigin(next);
     },
     checkReady: async () => {
-      nextSeconds();
+      clock.check();
       await heads.read(originHash('')); // fails when the store does
     },
   };

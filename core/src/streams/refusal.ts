@@ -22,6 +22,7 @@ export const REFUSALS = {
   'key-shared': 'a key belongs to one member, for ever',
   'key-unknown': 'the member holds no such key',
   'key-limit': 'the member would hold more keys than a member may',
+  'village-key-limit': 'the members would hold more keys together than those of a village may',
   'key-proof-wrong': 'the new key did not sign its announcement',
   'member-twice': 'a member stands in the constitution twice',
   'member-unknown': 'the village has no such member',

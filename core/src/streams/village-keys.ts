@@ -1,25 +1,20 @@
 // Members and their keys: who signs, what a rotation, a revocation and an amendment do to the keys
 // (spec/villages.md section 7). A key is good from the position after the one that brought it to the one that takes it.
 
-import { equalBytes, formatHex } from '../bytes.ts';
-import { isEd25519PublicKey } from '../ed25519.ts';
+import { equalBytes } from '../bytes.ts';
 import {
   type Constitution,
   MAX_MEMBER_KEYS,
+  MAX_VILLAGE_KEYS,
   type Member,
 } from '../statements/kinds/constitution.ts';
-import { coseKeyThumbprint } from '../statements/thumbprint.ts';
 import { checkRules } from './constitution-check.ts';
 import { HexMap } from './hex-map.ts';
+import { isAcceptableKey, keyIdOf } from './key-facts.ts';
 import { refuse } from './refusal.ts';
 import type { KeyRecord, VillageState } from './village-state.ts';
 
 const KEYS_RULE = 'constitution.members.keys';
-
-/** Key id of a public key in hexadecimal. */
-export function keyIdOf(key: Uint8Array): string {
-  return formatHex(coseKeyThumbprint(key));
-}
 
 /** What a new constitution brings: itself with the keys that its members really get, and their records. */
 export interface Enacted {
@@ -28,7 +23,7 @@ export interface Enacted {
   readonly keys: HexMap<KeyRecord>;
 }
 
-/** The first constitution, from position 0. Refuses weak and shared keys and rules that cannot be met. */
+/** The first constitution, from position 0. Refuses weak, shared and too many keys, and rules that cannot be met. */
 export function foundKeys(law: Constitution): Enacted {
   checkNewKeys(law, HexMap.of());
   checkRules(law);
@@ -48,6 +43,7 @@ export function enactKeys(
   checkNewKeys(proposed, state.keys, proposedSeq);
   const members = proposed.members.map((member) => withLaterKeys(state, member, proposedSeq));
   const law = { ...proposed, members };
+  checkKeyCount(law, KEYS_RULE);
   checkRules(law);
   return {
     law,
@@ -70,12 +66,20 @@ function holds(keys: readonly Uint8Array[], key: Uint8Array): boolean {
   return keys.some((other) => equalBytes(other, key));
 }
 
-// A key that was ever one member's never becomes another's, or one key could approve under two names.
+function checkKeyCount({ members }: Constitution, rule: string, more = 0): void {
+  const got = members.reduce((sum, { keys }) => sum + keys.length, more);
+  if (got > MAX_VILLAGE_KEYS)
+    refuse('village-key-limit', rule, undefined, { limit: MAX_VILLAGE_KEYS, got });
+}
+
+// A key that was ever one member's never becomes another's, or one key could approve under two names. How many there
+// are comes first, because each of the others costs arithmetic on the key.
 function checkNewKeys(
   law: Constitution,
   known: HexMap<KeyRecord>,
   proposedSeq: number = Number.MAX_SAFE_INTEGER,
 ): void {
+  checkKeyCount(law, KEYS_RULE);
   const owners = new Map<string, string>();
   for (const { name, keys } of law.members) {
     for (const key of keys) {
@@ -86,7 +90,7 @@ function checkNewKeys(
       owners.set(keyId, name);
       if (owner?.untilSeq != null && owner.untilSeq < proposedSeq)
         refuse('key-revoked', KEYS_RULE, undefined, { member: name, key: keyId });
-      if (owner === undefined && !isEd25519PublicKey(key))
+      if (owner === undefined && !isAcceptableKey(key))
         refuse('key-weak', KEYS_RULE, undefined, { member: name, key: keyId });
     }
   }
@@ -132,8 +136,9 @@ export function addKey(
       owner.member === member.name && owner.untilSeq !== null ? 'key-revoked' : 'key-shared',
       rule,
     );
-  if (!isEd25519PublicKey(key)) refuse('key-weak', rule);
   if (member.keys.length >= MAX_MEMBER_KEYS) refuse('key-limit', rule);
+  checkKeyCount(state.law, rule, 1);
+  if (!isAcceptableKey(key)) refuse('key-weak', rule);
   const record = { member: member.name, key, sinceSeq: seq, untilSeq: null };
   return {
     ...state,

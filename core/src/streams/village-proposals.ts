@@ -55,7 +55,6 @@ export function propose(
   const expiresAtSeconds = expiryOf(rule, turn.timeSeconds);
   if (notBefore !== undefined)
     checkDeferral(rule, ruleOf(changeClass), notBefore, expiresAtSeconds);
-  checkChange(state, change, turn);
   const proposal: Proposal = {
     id: turn.name,
     seq,
@@ -67,12 +66,12 @@ export function propose(
     rejections: [],
   };
   if (mayActivate(state, proposal, changeClass, turn)) return activateNow(state, proposal, turn);
+  // First, because judging an amendment costs far more than counting.
   const limit = state.law.limits.proposalsOpen;
+  checkRoom(state, proposal.author, turn, { limit, rule: 'constitution.limits.proposalsOpen' });
+  checkChange(state, change, turn);
   return {
-    state: openProposal(state, proposal, turn, {
-      limit,
-      rule: 'constitution.limits.proposalsOpen',
-    }),
+    state: openProposal(state, proposal, turn),
     effect: effectOf(turn, `${ruleOf(changeClass)}.authors`, 'proposed', proposal),
   };
 }
@@ -129,21 +128,27 @@ function checkVersion(version: number, current: number, rule: string): void {
   });
 }
 
-/** Puts `proposal` among the open ones, from which those that expired go. */
-export function openProposal(
-  before: VillageState,
-  proposal: Proposal,
+/** Refuses one more proposal of `author` when `limit` unexpired ones are open. */
+export function checkRoom(
+  state: VillageState,
+  author: Proposal['author'],
   turn: Turn,
   { limit, rule }: { readonly limit: number; readonly rule: string },
-): VillageState {
-  let state = before;
-  let sameAuthor = 0;
-  for (const [id, { author, expiresAtSeconds }] of before.proposals) {
-    if (isExpired(expiresAtSeconds, turn.timeSeconds)) {
-      state = closeProposal(state, id, 'expired', turn.seq);
-    } else if (author === proposal.author) sameAuthor++;
+): void {
+  let open = 0;
+  for (const other of state.proposals.values()) {
+    if (other.author === author && !isExpired(other.expiresAtSeconds, turn.timeSeconds)) open++;
   }
-  if (sameAuthor >= limit) refuse('too-many-proposals', rule, undefined, { limit });
+  if (open >= limit) refuse('too-many-proposals', rule, undefined, { limit });
+}
+
+/** Puts `proposal` among the open ones, from which those that expired go. */
+export function openProposal(before: VillageState, proposal: Proposal, turn: Turn): VillageState {
+  let state = before;
+  for (const [id, { expiresAtSeconds }] of before.proposals) {
+    if (isExpired(expiresAtSeconds, turn.timeSeconds))
+      state = closeProposal(state, id, 'expired', turn.seq);
+  }
   return { ...state, proposals: state.proposals.set(proposal.id, proposal) };
 }
 

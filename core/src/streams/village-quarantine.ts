@@ -11,6 +11,7 @@ import { inHex } from './state-parts.ts';
 import {
   checkPolicyVersion,
   checkRole,
+  checkRoom,
   effectOf,
   expiryOf,
   openProposal,
@@ -80,11 +81,9 @@ function approveQuarantine(
   const takenUp: Decision = { end: 'taken-up', approvals, expiresAtSeconds };
   const decided = decide(state, key, takenUp, turn.timeSeconds);
   const limit = quarantine.proposalsOpen;
+  checkRoom(decided, null, turn, { limit, rule: `${RULE}.proposalsOpen` });
   return {
-    state: openProposal(decided, villageProposal(state, proposal, turn), turn, {
-      limit,
-      rule: `${RULE}.proposalsOpen`,
-    }),
+    state: openProposal(decided, villageProposal(state, proposal, turn), turn),
     effect: effectOf(turn, `${RULE}.quorum`, 'taken-up', proposal),
   };
 }

@@ -14,9 +14,10 @@ import type { Statement } from '../statements/statement.ts';
 import { hasRole } from './constitution-check.ts';
 import type { Context } from './context.ts';
 import { HexMap } from './hex-map.ts';
+import { keyIdOf } from './key-facts.ts';
 import { checkPosition, headOf, type Step, stranger } from './position.ts';
 import { type Authority, type Outcome, refuse, settle } from './refusal.ts';
-import { addKey, foundKeys, keyIdOf } from './village-keys.ts';
+import { addKey, foundKeys } from './village-keys.ts';
 import {
   effectOf,
   propose,

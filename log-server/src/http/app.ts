@@ -6,10 +6,12 @@ import { bug, LogError } from '@writ/core/errors';
 import { type Context, Hono } from 'hono';
 import { BodyReader } from './body.ts';
 import type { AppDeps } from './deps.ts';
-import { isOurFault, type Problem, problemHeaders, problemOf } from './errors.ts';
+import { type Problem, problemHeaders, problemOf } from './errors.ts';
+import { createFaultLog, type FaultLog } from './fault-log.ts';
 import { readLiveness, readReadiness } from './health.ts';
 import { readHistory, readHistoryNote } from './history.ts';
 import { openApiDocument } from './openapi.ts';
+import { PackedBundles } from './packed-bundles.ts';
 import {
   readCheckpoint,
   readConsistency,
@@ -44,19 +46,23 @@ import {
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 const REQUEST_ID_BYTES = 8;
+/** Memory for bodies that are being read. Apart, so that batches cannot keep single entries out. */
+const MAX_ENTRY_BYTES_IN_FLIGHT: number = 128 * 1024 * 1024;
+const MAX_BATCH_BYTES_IN_FLIGHT: number = 128 * 1024 * 1024;
 
 /** Builds the application. A route without a handler does not compile. */
 export function createApp(deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>({ getPath: strictPath });
   const handlers = bindHandlers(deps);
   const freshId = requestIds(deps);
+  const faultLog = createFaultLog(deps.env.log, () => performance.now());
   for (const [operation, handler] of Object.entries(handlers)) {
     const route = isOperation(operation) ? ROUTES[operation] : bug(`no route ${operation}`);
     app.on(route.method.toUpperCase(), route.pattern, (c) =>
-      serve(deps, route, handler, c, requestIdOf(c, freshId)),
+      serve(deps, route, handler, { c, faultLog, requestId: requestIdOf(c, freshId) }),
     );
   }
-  app.notFound((c) => serveUnrouted(deps, c, requestIdOf(c, freshId)));
+  app.notFound((c) => serveUnrouted(deps, { c, faultLog, requestId: requestIdOf(c, freshId) }));
   return app;
 }
 
@@ -65,13 +71,15 @@ function isOperation(name: string): name is Operation {
 }
 
 function bindHandlers(deps: AppDeps): Readonly<Record<Operation, Handler>> {
-  const bodies = new BodyReader();
+  const entryBodies = new BodyReader(MAX_ENTRY_BYTES_IN_FLIGHT);
+  const batchBodies = new BodyReader(MAX_BATCH_BYTES_IN_FLIGHT);
+  const packed = new PackedBundles();
   const openApi = openApiDocument(deps.softwareVersion);
   return {
-    addEntry: (call) => addEntry(deps, bodies, call),
-    addBatch: (call) => addBatch(deps, bodies, call),
+    addEntry: (call) => addEntry(deps, entryBodies, call),
+    addBatch: (call) => addBatch(deps, batchBodies, call),
     checkpoint: (call) => readCheckpoint(deps, call),
-    tile: (call) => readTile(deps, call),
+    tile: (call) => readTile(deps, packed, call),
     entry: (call) => readEntry(deps, call),
     entryProof: (call) => readEntryProof(deps, call),
     inclusion: (call) => readInclusion(deps, call),
@@ -103,12 +111,18 @@ async function readMetrics({ metrics }: AppDeps): Promise<Reply> {
   return textReply(body, { 'content-type': metrics.registry.contentType });
 }
 
+/** One request before its query is known. */
+interface Arrival {
+  readonly c: Context<AppEnv>;
+  readonly faultLog: FaultLog;
+  readonly requestId: string;
+}
+
 async function serve(
   deps: AppDeps,
   route: Route,
   handler: Handler,
-  c: Context<AppEnv>,
-  requestId: string,
+  { c, faultLog, requestId }: Arrival,
 ): Promise<Response> {
   const started = performance.now();
   let reply: Reply;
@@ -116,7 +130,7 @@ async function serve(
     const query = readQuery(c, route);
     reply = await handler({ c, query, requestId });
   } catch (error) {
-    reply = problemReply(deps, error, requestId);
+    reply = problemReply(faultLog, error, requestId);
   }
   const { method } = c.req;
   const seconds = (performance.now() - started) / 1000;
@@ -128,8 +142,8 @@ async function serve(
   return toResponse(reply, requestId, route);
 }
 
-function serveUnrouted(deps: AppDeps, c: Context<AppEnv>, requestId: string): Response {
-  const reply = problemReply(deps, unroutedError(c), requestId);
+function serveUnrouted(deps: AppDeps, { c, faultLog, requestId }: Arrival): Response {
+  const reply = problemReply(faultLog, unroutedError(c), requestId);
   deps.metrics.request(
     'unknown',
     KNOWN_METHODS.has(c.req.method) ? c.req.method : 'other',
@@ -178,8 +192,8 @@ function requestIdOf(c: Context<AppEnv>, freshId: () => string): string {
   return sent !== undefined && REQUEST_ID.test(sent) ? sent : freshId();
 }
 
-function problemReply({ env }: AppDeps, error: unknown, requestId: string): Reply {
-  if (isOurFault(error)) env.log.error({ err: error, requestId }, 'a request failed');
+function problemReply(faultLog: FaultLog, error: unknown, requestId: string): Reply {
+  faultLog(error, requestId);
   const problem: Problem = problemOf(error, requestId);
   return { status: problem.status, headers: problemHeaders(error), body: JSON.stringify(problem) };
 }

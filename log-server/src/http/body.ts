@@ -1,19 +1,28 @@
 // Request bodies: refused before they are read when they say that they are too large, counted while they
-// arrive when they say nothing, and bounded together so that many slow uploads cannot take all memory.
+// arrive, and bounded together so that many uploads cannot take all memory. What a client only announces
+// takes nothing: a header costs nobody anything.
 
 import type { IncomingMessage } from 'node:http';
-import { concatBytes, parseSafeDecimal } from '@writ/core/bytes';
+import { parseSafeDecimal } from '@writ/core/bytes';
 import { LogError } from '@writ/core/errors';
 import type { Context } from 'hono';
 import { invalidRequest } from './errors.ts';
 import type { AppEnv } from './reply.ts';
 
-/** Bytes of all bodies that are being read at a time. */
-const MAX_BYTES_IN_FLIGHT: number = 256 * 1024 * 1024;
+/** What a chunk costs beside its bytes: bodies that come one byte at a time take memory all the same. */
+const CHUNK_COST = 256;
 
-/** Reads the bodies of one server. */
+/** Called with each chunk; throws to stop reading. */
+type Count = (chunk: Uint8Array) => void;
+
+/** Reads the bodies of some routes of one server, which share `maxBytesInFlight`. */
 export class BodyReader {
+  readonly #maxBytesInFlight: number;
   #inFlight = 0;
+
+  constructor(maxBytesInFlight: number) {
+    this.#maxBytesInFlight = maxBytesInFlight;
+  }
 
   /**
    * The whole body, plain bytes that nobody else holds. LogError body-too-large, overloaded, request-invalid,
@@ -22,18 +31,24 @@ export class BodyReader {
   async read(c: Context<AppEnv>, limit: number): Promise<Uint8Array> {
     const declared = declaredLength(c);
     if (declared !== undefined && declared > limit) throw tooLarge(limit);
-    const reserved = declared ?? limit;
-    if (this.#inFlight + reserved > MAX_BYTES_IN_FLIGHT)
-      throw new LogError('overloaded', 'too many bodies are being read: try again later');
-    this.#inFlight += reserved;
+    let length = 0;
+    let cost = 0;
+    const count: Count = (chunk) => {
+      length += chunk.length;
+      if (length > limit) throw tooLarge(limit);
+      cost += chunk.length + CHUNK_COST;
+      this.#inFlight += chunk.length + CHUNK_COST;
+      if (this.#inFlight > this.#maxBytesInFlight) throw overloaded();
+    };
     try {
       // Node's own request is much cheaper than the web stream around it; undefined without a socket.
       const incoming = c.env?.incoming;
-      return incoming === undefined
-        ? await readStream(c.req.raw.body, limit)
-        : await readIncoming(incoming, limit);
+      const chunks = await (incoming === undefined
+        ? readStream(c.req.raw.body, count)
+        : readIncoming(incoming, count));
+      return join(chunks, length);
     } finally {
-      this.#inFlight -= reserved;
+      this.#inFlight -= cost;
     }
   }
 }
@@ -46,19 +61,21 @@ function declaredLength(c: Context<AppEnv>): number | undefined {
   return length;
 }
 
-function readIncoming(incoming: IncomingMessage, limit: number): Promise<Uint8Array> {
+function readIncoming(incoming: IncomingMessage, count: Count): Promise<Uint8Array[]> {
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
-    let length = 0;
-    incoming.on('data', (chunk: Uint8Array) => {
-      length += chunk.length;
-      if (length <= limit) chunks.push(chunk);
-      else {
-        incoming.pause();
-        reject(tooLarge(limit));
+    const take = (chunk: Uint8Array): void => {
+      try {
+        count(chunk);
+        chunks.push(chunk);
+      } catch (error) {
+        // What is counted from here on would never be given back.
+        incoming.off('data', take).pause();
+        reject(error);
       }
-    });
-    incoming.on('end', () => resolve(join(chunks)));
+    };
+    incoming.on('data', take);
+    incoming.on('end', () => resolve(chunks));
     incoming.on('error', (error) => reject(brokenOff(error)));
     incoming.on('close', () => {
       // Also comes after the end, where a second error would cost a stack trace for each request.
@@ -69,24 +86,28 @@ function readIncoming(incoming: IncomingMessage, limit: number): Promise<Uint8Ar
 
 async function readStream(
   stream: ReadableStream<Uint8Array> | null,
-  limit: number,
-): Promise<Uint8Array> {
+  count: Count,
+): Promise<Uint8Array[]> {
   const chunks: Uint8Array[] = [];
-  let length = 0;
   for await (const chunk of stream ?? []) {
-    length += chunk.length;
-    if (length > limit) throw tooLarge(limit);
+    count(chunk);
     chunks.push(chunk);
   }
-  return join(chunks);
+  return chunks;
 }
 
 /** Plain Uint8Arrays: a Buffer's `slice` is a view, and later code relies on copies. */
-function join(chunks: readonly Uint8Array[]): Uint8Array {
+function join(chunks: readonly Uint8Array[], length: number): Uint8Array {
   const [first] = chunks;
-  if (first === undefined) return new Uint8Array(0);
-  if (chunks.length > 1) return concatBytes(...chunks);
-  return new Uint8Array(first.buffer, first.byteOffset, first.length);
+  if (first !== undefined && chunks.length === 1)
+    return new Uint8Array(first.buffer, first.byteOffset, first.length);
+  const body = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, at);
+    at += chunk.length;
+  }
+  return body;
 }
 
 function tooLarge(limit: number): LogError {
@@ -94,6 +115,11 @@ function tooLarge(limit: number): LogError {
     field: 'body',
     expected: limit,
   });
+}
+
+function overloaded(): LogError {
+  const message = 'too many bodies are being read: try again later';
+  return new LogError('overloaded', message, { field: 'body' });
 }
 
 function brokenOff(cause?: unknown): LogError {

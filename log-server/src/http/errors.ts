@@ -134,8 +134,14 @@ export function problemHeaders(error: unknown): Record<string, string> {
   if (retryAfter !== undefined) headers['retry-after'] = String(retryAfter);
   const { detail } = error;
   if (error.code === 'method-not-allowed') headers['allow'] = String(detail['allow']);
-  if (error.code === 'body-too-large') headers['connection'] = 'close';
+  // A body that was not read to its end would be taken for the next request.
+  if (detail['field'] === 'body') headers['connection'] = 'close';
   return headers;
+}
+
+/** True for a refusal that is the answer to load, or to a state the operator knows of: no fault of a request. */
+export function isRefusal(error: unknown): error is LogError {
+  return isLogError(error) && [503, 507].includes(ERROR_STATUS[error.code]);
 }
 
 /** True for what an operator has to look at. */

@@ -1,8 +1,6 @@
 // Reads: the static resources of C2SP tlog-tiles (https://c2sp.org/tlog-tiles@v0.1.0) and conveniences. Only
 // what a published checkpoint covers is shown.
 
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import { formatBase64, formatHex, parseHex } from '@writ/core/bytes';
 import { bug, LogError } from '@writ/core/errors';
 import { parseTilePath } from '@writ/core/formats/tile-path';
@@ -11,12 +9,12 @@ import { hashesAtLevel, TILE_WIDTH } from '@writ/core/merkle/tile';
 import type { CheckpointRecord } from '../storage/port.ts';
 import type { AppDeps } from './deps.ts';
 import { invalidRequest } from './errors.ts';
+import type { PackedBundles } from './packed-bundles.ts';
 import { type Call, jsonReply, pathNumber, type Reply, textReply } from './reply.ts';
 import { BYTES } from './route-parts.ts';
 
 /** Bytes under these names never change. */
 export const IMMUTABLE = 'public, max-age=31536000, immutable';
-const compress = promisify(gzip);
 
 /** `GET /checkpoint`. LogError not-published before the first one. */
 export function readCheckpoint({ publisher }: AppDeps, { c }: Call): Reply {
@@ -35,7 +33,11 @@ export function matches(header: string | undefined, etag: string): boolean {
 }
 
 /** `GET /tile/...`. LogError tile-path-malformed, or not-found for what no published checkpoint covers. */
-export async function readTile({ log, publisher }: AppDeps, { c }: Call): Promise<Reply> {
+export async function readTile(
+  { log, publisher }: AppDeps,
+  packed: PackedBundles,
+  { c }: Call,
+): Promise<Reply> {
   const { level, index, width } = parseTilePath(c.req.path.slice(1));
   const published = BigInt(publisher.published?.size ?? 0);
   const hashLevel = level === 'entries' ? 0 : level;
@@ -43,17 +45,20 @@ export async function readTile({ log, publisher }: AppDeps, { c }: Call): Promis
     index * BigInt(TILE_WIDTH) + BigInt(width) <= hashesAtLevel(hashLevel, published);
   if (!isCovered) throw new LogError('not-found', 'no published checkpoint covers this tile');
   if (level === 'entries') {
-    const bundle = log.readBundle(index, width) ?? bug('a published bundle is missing');
-    return bundleReply(bundle, c.req.header('accept-encoding'));
+    const read = (): Uint8Array =>
+      log.readBundle(index, width) ?? bug('a published bundle is missing');
+    const bytes = acceptsGzip(c.req.header('accept-encoding'))
+      ? await packed.pack(c.req.path, width === TILE_WIDTH, read)
+      : undefined;
+    return bundleReply(bytes, read);
   }
   const tile = log.readTile(level, index, width) ?? bug('a published tile is missing');
   return bytesReply(tile, { 'cache-control': IMMUTABLE });
 }
 
-async function bundleReply(bundle: Uint8Array, accepted: string | undefined): Promise<Reply> {
+function bundleReply(packed: Uint8Array | undefined, read: () => Uint8Array): Reply {
   const headers = { 'cache-control': IMMUTABLE, vary: 'accept-encoding' };
-  if (!acceptsGzip(accepted)) return bytesReply(bundle, headers);
-  const packed = new Uint8Array(await compress(bundle, { level: 6 }));
+  if (packed === undefined) return bytesReply(read(), headers);
   return bytesReply(packed, { ...headers, 'content-encoding': 'gzip' });
 }
 

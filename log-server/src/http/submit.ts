@@ -7,6 +7,7 @@ import { MAX_ENTRY_SIZE } from '@writ/core/formats/entry-bundle';
 import { formatTlogProof } from '@writ/core/formats/tlog-proof';
 import { type Admitted, type Authorities, admitStatement } from '../admission/statement.ts';
 import type { Sequenced } from '../log/batch.ts';
+import type { CheckpointRecord } from '../storage/port.ts';
 import { MAX_BATCH_BODY, MAX_BATCH_ITEMS, splitByteStrings } from './batch.ts';
 import type { BodyReader } from './body.ts';
 import type { AppDeps } from './deps.ts';
@@ -16,6 +17,8 @@ import { BYTES, CBOR_SEQUENCE, COSE } from './route-parts.ts';
 
 /** Longest wait that a submitter may ask for. */
 export const MAX_WAIT_SECONDS = 60;
+/** How often a wait looks whether its client is still there. */
+const LOOK_MS = 500;
 
 /** `POST /add`: resolves when the entry is durable, or published when the caller waits. */
 export async function addEntry(deps: AppDeps, bodies: BodyReader, call: Call): Promise<Reply> {
@@ -45,7 +48,7 @@ function resultOf(admitted: Admitted, { index, isDuplicate }: Sequenced): object
   return { index, id: formatHex(admitted.leafHash), duplicate: isDuplicate };
 }
 
-/** `POST /add-batch`: raw batches are taken whole or not at all, statements each on its own. */
+/** `POST /add-batch`: raw batches are refused whole or taken, statements each on its own. */
 export async function addBatch(deps: AppDeps, bodies: BodyReader, call: Call): Promise<Reply> {
   requireType(call, [CBOR_SEQUENCE]);
   const body = await bodies.read(call.c, MAX_BATCH_BODY);
@@ -111,13 +114,31 @@ async function waitReply(
   index: number,
   seconds: number,
 ): Promise<Reply> {
-  const record = await deps.publisher.waitFor(index + 1, seconds * 1000);
+  const record = await awaitPublished(deps, call, index + 1, seconds * 1000);
   if (record === undefined) return notYetPublished(call, index);
   const hashes = deps.log.proveInclusion(index, record.size);
   return textReply(formatTlogProof({ index: BigInt(index), hashes, checkpoint: record.note }), {
     'preference-applied': `wait=${seconds}`,
     'cache-control': 'no-store',
   });
+}
+
+/**
+ * In short waits, so that a client who goes away costs nothing for long. Where the publisher gives up at once,
+ * having stopped or having too many that wait, the rest of them end at once too.
+ */
+async function awaitPublished(
+  { publisher }: AppDeps,
+  { c }: Call,
+  size: number,
+  timeoutMs: number,
+): Promise<CheckpointRecord | undefined> {
+  const socket = c.env?.incoming?.socket;
+  for (let leftMs = timeoutMs; leftMs > 0 && socket?.destroyed !== true; leftMs -= LOOK_MS) {
+    const record = await publisher.waitFor(size, Math.min(leftMs, LOOK_MS));
+    if (record !== undefined) return record;
+  }
+  return undefined;
 }
 
 function notYetPublished({ requestId }: Call, index: number): Reply {

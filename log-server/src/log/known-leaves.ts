@@ -10,9 +10,11 @@ const CHUNK = 8192;
 
 export class KnownLeaves {
   readonly #store: LogStore;
-  #index: LeafIndex;
+  readonly #index: LeafIndex;
   /** Leaf hashes of the batch being prepared: entries from the size of the store on. */
   #pending: Uint8Array = new Uint8Array(0);
+  /** What the batch being prepared has added. */
+  readonly #added: { readonly offset: number; readonly index: number }[] = [];
 
   /** Reads all leaf hashes of the store once. */
   constructor(store: LogStore) {
@@ -28,16 +30,19 @@ export class KnownLeaves {
   /** From now on `hashes` are those of the batch being prepared. */
   expect(hashes: Uint8Array): void {
     this.#pending = hashes;
+    this.#added.length = 0;
   }
 
   /** Adds a leaf that `find` does not know. */
   remember(hashes: Uint8Array, offset: number, index: number): void {
     this.#index.insert(hashes, offset, index);
+    this.#added.push({ offset, index });
   }
 
   /** Forgets the pending batch: it never became durable. */
-  rebuild(): void {
-    this.#index = this.#build();
+  forget(): void {
+    for (const { offset, index } of this.#added.splice(0).reverse())
+      this.#index.remove(this.#pending, offset, index);
   }
 
   #build(): LeafIndex {

@@ -56,6 +56,34 @@ export class LeafIndex {
     partition.count++;
   }
 
+  /** Takes out an entry that `insert` added. */
+  remove(hashes: Uint8Array, offset: number, index: number): void {
+    const partition = this.#partition(hashes, offset);
+    const { fragments, slots } = partition;
+    const fragment = fragmentAt(hashes, offset);
+    let hole = home(fragment, slots.length);
+    while (slots[hole] !== index + 1) {
+      if (slots[hole] === 0) return;
+      hole = (hole + 1) % slots.length;
+    }
+    // Whoever was pushed behind the hole moves up, so that no search ends there too early.
+    for (
+      let slot = (hole + 1) % slots.length;
+      slots[slot] !== 0;
+      slot = (slot + 1) % slots.length
+    ) {
+      const from = home(fragments[slot] ?? 0, slots.length);
+      const isAfterHole =
+        (slot - from + slots.length) % slots.length < (slot - hole + slots.length) % slots.length;
+      if (isAfterHole) continue;
+      slots[hole] = slots[slot] ?? 0;
+      fragments[hole] = fragments[slot] ?? 0;
+      hole = slot;
+    }
+    slots[hole] = 0;
+    partition.count--;
+  }
+
   #partition(hashes: Uint8Array, offset: number): Partition {
     const number =
       ((hashes[offset] ?? 0) * 256 + (hashes[offset + 1] ?? 0)) >> (16 - PARTITION_BITS);

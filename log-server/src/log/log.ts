@@ -191,6 +191,11 @@ export class Log extends StoredTree {
     return { size, root: this.rootAt(size) };
   }
 
+  /** True when the newest state root is so old that readers will soon refuse it. */
+  get isAging(): boolean {
+    return this.ledger?.isAging === true;
+  }
+
   /** Ends the log with a state root, unless it does already, and gives that head. LogError log-stopped, storage-full. */
   seal(): Promise<TreeHead> {
     if (this.ledger === undefined) return Promise.resolve(this.head);
@@ -244,8 +249,8 @@ export class Log extends StoredTree {
 
   async #settleSealing(sealing: readonly Sealing[], ledger: Ledger): Promise<void> {
     try {
-      if (ledger.sealedSize !== this.head.size || this.head.size === 0)
-        await this.#commitRoot(ledger);
+      const isSealed = ledger.sealedSize === this.head.size && this.head.size > 0;
+      if (!isSealed || ledger.isAging) await this.#commitRoot(ledger);
       for (const { resolve } of sealing) resolve(this.head);
     } catch (error) {
       for (const { reject } of sealing) reject(error);
@@ -326,7 +331,7 @@ export class Log extends StoredTree {
   #failed(batch: readonly Submission[], error: unknown): void {
     this.ledger?.undo();
     if (isLogError(error, 'storage-full')) {
-      this.#leaves.rebuild();
+      this.#leaves.forget();
       for (const submission of batch) submission.settle(error);
       return;
     }

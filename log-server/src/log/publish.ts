@@ -61,6 +61,8 @@ export class Publisher {
   failures = 0;
   readonly #log: TreeSource;
   readonly #env: Env;
+  /** A log that never signed anything cannot be an old copy. */
+  #isConfirmed: boolean;
   readonly #waiters: Waiters;
   readonly #stopping = new AbortController();
   #idle: AbortController | undefined;
@@ -73,6 +75,7 @@ export class Publisher {
     this.#env = env;
     this.#log = log;
     this.options = options;
+    this.#isConfirmed = log.store.signed === undefined && log.head.size === 0;
     this.keys = options.signers.map(verifierOf);
     this.witnesses = witnessClients(env, options.policy);
     this.#waiters = new Waiters(env);
@@ -150,6 +153,7 @@ export class Publisher {
   #due(): CheckpointCause | undefined {
     const { published } = this;
     if (published === undefined || this.#log.head.size > published.size) return 'growth';
+    if (this.#log.isAging) return 'refresh';
     const age = Math.abs(this.#env.nowMs() - published.publishedAtMs); // the clock may have gone back
     const isStale = age >= (this.options.refreshIntervalMs ?? DEFAULT_REFRESH_MS);
     return isStale || !published.quorumMet || this.failures > 0 ? 'refresh' : undefined;
@@ -193,10 +197,14 @@ export class Publisher {
     );
     const round = await this.#cosign(signed);
     this.failures = round.quorumMet ? 0 : this.failures + 1;
-    if (!round.quorumMet && (this.options.quorumRule === 'require' || this.#isOldNews(signed))) {
+    this.#isConfirmed ||= round.quorumMet;
+    if (!round.quorumMet && (this.needsConfirmation || this.#isOldNews(signed))) {
       this.#env.log.warn({ size: signed.size, failures: this.failures }, 'the quorum is not met');
       return undefined;
     }
+    // A tree whose state root is old is not worth showing: its successor needs but a new root.
+    if (cause === 'start' && this.#log.isAging && !this.needsConfirmation)
+      return this.#publish('growth');
     const record = this.#record(signed, round, cause);
     await this.#log.store.putCheckpoint(record);
     this.#waiters.settle(record);
@@ -210,9 +218,16 @@ export class Publisher {
    * Sealing adds to the log, so it waits until the witnesses have confirmed what is there: at a start, and after a
    * round without quorum, the head that was sealed before is offered again.
    */
-  #headFor(cause: CheckpointCause): Promise<TreeHead> {
-    const isConfirmed = cause !== 'start' && !this.needsConfirmation;
-    return isConfirmed ? this.#log.seal() : Promise.resolve(this.#log.sealed);
+  async #headFor(cause: CheckpointCause): Promise<TreeHead> {
+    if (cause === 'start' || this.needsConfirmation) return this.#log.sealed;
+    try {
+      return await this.#log.seal();
+    } catch (error) {
+      if (!isLogError(error, 'clock-implausible')) throw error;
+      // Cosignatures on what is there tell whose clock is wrong.
+      this.#env.log.error({ err: error }, 'the log cannot be sealed');
+      return this.#log.sealed;
+    }
   }
 
   /** Without quorum, the same size need not be marked twice, and never hides a row that had the quorum. */
@@ -267,9 +282,12 @@ export class Publisher {
     if (!equalBytes(checkpoint.root, signed.root)) bug('the note to serve states another root');
   }
 
-  /** True while the rule asks for a quorum that has not confirmed the state of this start: a restored old copy? */
+  /**
+   * True while nobody knows whether what is here is the newest: no quorum of witnesses has confirmed it since the
+   * start, or, where the rule asks for a quorum each time, in the last round.
+   */
   get needsConfirmation(): boolean {
-    return this.options.quorumRule === 'require' && this.failures > 0;
+    return this.failures > 0 && (this.options.quorumRule === 'require' || !this.#isConfirmed);
   }
 
   /** True when the newest checkpoint has its quorum and the last round met it. */

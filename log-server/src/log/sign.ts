@@ -15,6 +15,8 @@ export interface TreeSource {
   readonly head: TreeHead;
   /** The newest head that may be published. */
   readonly sealed: TreeHead;
+  /** True when the newest publishable head should be renewed although nothing happened. */
+  readonly isAging: boolean;
   /** Makes the present entries publishable, and gives that head. */
   seal(): Promise<TreeHead>;
   /** Why the log takes no entries; undefined while it does. */

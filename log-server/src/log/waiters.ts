@@ -3,6 +3,9 @@
 import type { Env } from '../env.ts';
 import type { CheckpointRecord } from '../storage/port.ts';
 
+/** Most that wait at a time: each holds a timer and a request. */
+const DEFAULT_MAX_WAITERS = 8192;
+
 interface Waiter {
   readonly size: number;
   /** Ends the timer and answers. */
@@ -12,13 +15,17 @@ interface Waiter {
 /** The list of those who wait for a size to be published with quorum. */
 export class Waiters {
   readonly #env: Env;
-  #waiting = new Set<Waiter>();
+  readonly #maxWaiters: number;
+  readonly #waiting = new Set<Waiter>();
 
-  constructor(env: Env) {
+  constructor(env: Env, maxWaiters: number = DEFAULT_MAX_WAITERS) {
     this.#env = env;
+    this.#maxWaiters = maxWaiters;
   }
 
+  /** The first record to cover `size` entries; undefined after `timeoutMs`, or at once when too many wait. */
   wait(size: number, timeoutMs: number): Promise<CheckpointRecord | undefined> {
+    if (this.#waiting.size >= this.#maxWaiters) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       const timer = new AbortController();
       const waiter: Waiter = {

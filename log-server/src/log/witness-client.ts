@@ -19,8 +19,8 @@ import type { Env } from '../env.ts';
 
 /** Room for the cosignatures of 16 ML-DSA-44 keys. */
 export const MAX_RESPONSE_BYTES: number = 64 * 1024;
-/** How far a cosignature may run ahead of our clock, in seconds. */
-export const MAX_CLOCK_AHEAD_SECONDS = 300n;
+/** How far a cosignature may be from our clock, in seconds: beyond it, either clock is wrong and proves nothing. */
+export const MAX_CLOCK_SKEW_SECONDS = 300n;
 /** Corrections of the old size within one request: a second one means that someone else moves the witness. */
 const MAX_CONFLICTS = 2;
 const FIRST_PAUSE_MS = 250;
@@ -181,10 +181,13 @@ export class WitnessClient {
     const timestamp = timestampOf(verified);
     const latest = this.#latest.get(key.id) ?? 1n;
     const nowSeconds = BigInt(Math.floor(this.#env.nowMs() / 1000));
-    if (timestamp < latest || timestamp > nowSeconds + MAX_CLOCK_AHEAD_SECONDS) {
+    const isFar =
+      timestamp > nowSeconds + MAX_CLOCK_SKEW_SECONDS ||
+      timestamp < nowSeconds - MAX_CLOCK_SKEW_SECONDS;
+    if (timestamp < latest || isFar) {
       throw new LogError(
         'response-malformed',
-        'the time of the cosignature is zero, goes back or lies in the future',
+        'the time of the cosignature goes back, or is far from the clock of the log: one of the two is wrong',
         { field: 'timestamp', got: timestamp },
       );
     }

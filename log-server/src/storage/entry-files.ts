@@ -64,7 +64,14 @@ export class EntryFiles {
 
   /** Writes a batch behind the tail without moving it. Throws with the tail as it was. */
   write(entries: Uint8Array): void {
-    writeFully(this.#segment(segmentOf(this.#size)), entries, this.#tail);
+    const fd = this.#segment(segmentOf(this.#size));
+    try {
+      writeFully(fd, entries, this.#tail);
+    } catch (error) {
+      // What was written of it would stay behind a shorter batch, and a finished segment ends where its file ends.
+      ftruncateSync(fd, this.#tail);
+      throw error;
+    }
   }
 
   /** Makes the segment durable. */

@@ -132,6 +132,7 @@ function textBytes(text: string): Uint8Array {
 class LevelStore implements LogStore {
   head: TreeHead;
   signed: Uint8Array | undefined;
+  profile: string | undefined;
   latestCheckpoint: CheckpointRecord | undefined;
   readonly #db: Database;
   readonly #entries: EntryFiles;
@@ -155,6 +156,8 @@ class LevelStore implements LogStore {
     this.#derived = derived;
     this.latestCheckpoint = latest;
     this.signed = db.getSync('signed');
+    const profile = db.getSync('profile');
+    this.profile = profile === undefined ? undefined : new TextDecoder().decode(profile);
   }
 
   async append(batch: Append): Promise<void> {
@@ -212,6 +215,11 @@ class LevelStore implements LogStore {
     for await (const value of this.#db.values(range))
       positions.push(Number(new TextDecoder().decode(value)));
     return positions;
+  }
+
+  async putProfile(profile: string): Promise<void> {
+    await this.#db.batch([{ type: 'put', key: 'profile', value: textBytes(profile) }], DURABLE);
+    this.profile = profile;
   }
 
   async putSigned(note: Uint8Array): Promise<void> {

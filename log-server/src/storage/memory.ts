@@ -22,6 +22,7 @@ export function openMemoryStore(): LogStore {
 class MemoryStore implements LogStore {
   head: TreeHead = { size: 0, root: emptyRoot() };
   signed: Uint8Array | undefined;
+  profile: string | undefined;
   readonly #entries: Uint8Array[] = [];
   readonly #hashes: Uint8Array[][] = [];
   readonly #streams = new Map<string, StreamHead>();
@@ -67,6 +68,10 @@ class MemoryStore implements LogStore {
 
   async readPositions(stream: string, from: number, limit: number): Promise<number[]> {
     return (this.#positions.get(stream) ?? []).slice(from, from + limit);
+  }
+
+  async putProfile(profile: string): Promise<void> {
+    this.profile = profile;
   }
 
   async putSigned(note: Uint8Array): Promise<void> {

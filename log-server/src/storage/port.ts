@@ -85,6 +85,11 @@ export interface LogStore {
   /** Leaf indexes of the statements `from`, `from` + 1, ... of a stream, at most `limit`; those that are there. */
   readPositions(stream: string, from: number, limit: number): Promise<number[]>;
 
+  /** The admission profile that this log was started with; undefined for a new one. */
+  readonly profile: string | undefined;
+  /** Durably sets `profile`. */
+  putProfile(profile: string): Promise<void>;
+
   /** The note that was signed last, kept before any witness or reader sees it; the log never signs below it. */
   readonly signed: Uint8Array | undefined;
   /** Durably replaces `signed`. */

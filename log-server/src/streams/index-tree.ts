@@ -52,6 +52,7 @@ export class IndexTree {
     { ref: EMPTY, root: emptyIndexRoot(), retired: new Uint32Array(0) },
   ];
   #version = 0;
+  #pinned = Number.POSITIVE_INFINITY;
   #streams = 0;
 
   constructor(options: IndexTreeOptions = {}) {
@@ -148,10 +149,21 @@ export class IndexTree {
     const root = this.#hasher.hashOf(ref) ?? emptyIndexRoot();
     this.#versions.push({ ref, root, retired: new Uint32Array(0) });
     this.#version++;
-    if (this.#versions.length > this.#window) {
+    this.#trim();
+    return root.slice();
+  }
+
+  /** Keeps `version` provable, however many follow, until another one is pinned. RangeError outside the window. */
+  pin(version: number): void {
+    this.#at(version);
+    this.#pinned = version;
+    this.#trim();
+  }
+
+  #trim(): void {
+    while (this.#versions.length > this.#window && this.oldestVersion < this.#pinned) {
       for (const gone of this.#versions.shift()?.retired ?? []) this.#nodes.release(gone);
     }
-    return root.slice();
   }
 }
 

@@ -16,18 +16,22 @@ import { refusalError } from '@writ/core/streams/refusal';
 import type { LogStore, StreamHead } from '../storage/port.ts';
 import { Denials } from './denials.ts';
 import { IndexTree, type ProvenStream } from './index-tree.ts';
+import type { LogClock } from './log-clock.ts';
 
 /** No entry is sequenced under a state root older than this: it is what rules take for the time. */
 export const MAX_ROOT_AGE_SECONDS = 60;
 
-/** Published trees whose index can still be proved. */
+/** A state root of this age is renewed although nothing happened: readers refuse one of a day. */
+export const RENEW_ROOT_SECONDS = 21_600;
+
+/** State roots whose index can still be proved, beside those since the published one. */
 const PROVABLE_ROOTS = 64;
 
 /** The name and key under which the log writes its own statements. */
 export interface LogAuthor {
   readonly origin: string;
   readonly signer: SignerKey;
-  nowSeconds(): number;
+  readonly clock: LogClock;
 }
 
 /** A statement that the log has signed and not yet sequenced. */
@@ -39,6 +43,8 @@ export interface OwnStatement {
 /** From the state root at leaf index `start` to the next one. */
 interface Interval {
   readonly start: number;
+  /** The index root that it states; undefined before the first. */
+  readonly root: Uint8Array | undefined;
   /** Streams that moved, with the state that they had at the start. */
   readonly moved: Map<string, StreamState | undefined>;
 }
@@ -47,13 +53,15 @@ export class Ledger {
   readonly #author: LogAuthor;
   readonly #states = new Map<string, StreamState>();
   /** What moved from each state root on, oldest first; the last one is still being written. */
-  #intervals: Interval[] = [{ start: 0, moved: new Map() }];
+  #intervals: Interval[] = [{ start: 0, root: undefined, moved: new Map() }];
   /** States before the batch that is being judged. */
   readonly #undo = new Map<string, StreamState | undefined>();
-  #tree = new IndexTree({ versions: PROVABLE_ROOTS });
+  readonly #tree = new IndexTree({ versions: PROVABLE_ROOTS });
   /** Version of the index for the tree that ends with a state root, by the size of that tree. */
   readonly #versions = new Map<number, number>();
   #sealedSize = 0;
+  /** A state root was made and is not durable yet. */
+  #isSealing = false;
   readonly #denials = new Denials();
 
   constructor(author: LogAuthor) {
@@ -85,37 +93,56 @@ export class Ledger {
     return log?.family === 'log' ? log.timeSeconds : 0;
   }
 
-  /** True when the next entry needs a fresh state root before it. */
-  get isStale(): boolean {
+  /** True when the latest state root should be renewed although nothing happened. */
+  get isAging(): boolean {
     return (
-      this.#sealedSize === 0 || this.#author.nowSeconds() - this.timeSeconds > MAX_ROOT_AGE_SECONDS
+      this.#sealedSize > 0 &&
+      this.#author.clock.nowSeconds() - this.timeSeconds > RENEW_ROOT_SECONDS
     );
   }
 
-  /** Derives everything from the entries of a store. LogError storage-corrupt for entries that were never admitted. */
-  load(store: LogStore): void {
-    let latest: Uint8Array | undefined;
-    for (let start = 0; start < store.head.size; start += TILE_WIDTH) {
-      const end = Math.min(store.head.size, start + TILE_WIDTH);
-      for (const [i, entry] of decodeBundle(store.readBundle(start, end), end - start).entries()) {
-        latest = this.#replay(entry, start + i) ?? latest;
-      }
-    }
-    this.keep();
-    const root = this.#tree.load(this.#sealedHeads());
-    if (latest !== undefined && !equalBytes(root, latest)) {
-      throw new LogError(
-        'storage-corrupt',
-        'the streams do not give the index that the log signed: restore a backup',
-      );
-    }
-    if (this.#sealedSize > 0) this.#versions.set(this.#sealedSize, this.#tree.version);
+  /** True when the next entry needs a fresh state root before it. */
+  get isStale(): boolean {
+    return (
+      this.#sealedSize === 0 ||
+      this.#author.clock.nowSeconds() - this.timeSeconds > MAX_ROOT_AGE_SECONDS
+    );
   }
 
-  /** Takes a stored entry; returns the index root if it is a state root. */
-  #replay(entry: Uint8Array, index: number): Uint8Array | undefined {
+  /**
+   * Derives everything from the entries of a store, with the index of the published tree of `publishedSize` and of
+   * every one since. LogError storage-corrupt for entries that were never admitted.
+   */
+  load(store: LogStore, publishedSize: number): void {
+    for (let start = 0; start < store.head.size; start += TILE_WIDTH) {
+      const end = Math.min(store.head.size, start + TILE_WIDTH);
+      for (const [i, entry] of decodeBundle(store.readBundle(start, end), end - start).entries())
+        this.#replay(entry, start + i, publishedSize);
+    }
+    this.keep();
+    this.#tree.load(this.#headsAt(0, this.#states.keys()));
+    for (const [i, { start, root }] of this.#intervals.entries()) {
+      if (root === undefined) continue;
+      const before = this.#intervals[i - 1];
+      if (before !== undefined) this.#tree.commit(new Map(this.#headsAt(i, before.moved.keys())));
+      if (!equalBytes(this.#tree.root(), root)) {
+        throw new LogError(
+          'storage-corrupt',
+          'the streams do not give the index that the log signed: restore a backup',
+          { index: start },
+        );
+      }
+      this.#versions.set(start + 1, this.#tree.version);
+    }
+    this.published(publishedSize);
+  }
+
+  /** Takes a stored entry. Of the time before the published tree nothing but the states is kept. */
+  #replay(entry: Uint8Array, index: number, publishedSize: number): void {
     const statement = decodeStatement(entry);
     const step = { statement, payload: decodePayload(statement) };
+    const isRoot = step.payload.kind === 'state-root';
+    if (isRoot) this.keep();
     const before = this.#states.get('log');
     const refused = this.judge(step, index);
     if (refused !== undefined) {
@@ -126,19 +153,31 @@ export class Ledger {
         refused,
       );
     }
-    if (step.payload.kind !== 'state-root') return undefined;
-    this.keep();
-    this.#intervals = [{ start: index, moved: new Map([['log', before]]) }];
+    if (step.payload.kind !== 'state-root') return;
+    // The index of a state root is that before it, so the root itself belongs to the next interval.
+    this.#undo.clear();
+    const interval = { start: index, root: step.payload.index, moved: new Map([['log', before]]) };
+    if (index < publishedSize) this.#intervals = [interval];
+    else this.#intervals.push(interval);
     this.#sealedSize = index + 1;
-    return step.payload.index;
   }
 
-  *#sealedHeads(): Generator<readonly [string, StreamHead]> {
-    const { moved } = this.#latest();
-    for (const [stream, state] of this.#states) {
-      const sealed = moved.has(stream) ? moved.get(stream) : state;
-      if (sealed !== undefined) yield [stream, streamHead(sealed.head)];
+  /** Heads of `streams` at the start of interval number `first`. */
+  *#headsAt(first: number, streams: Iterable<string>): Generator<readonly [string, StreamHead]> {
+    for (const stream of streams) {
+      const state = this.#stateSince(first, stream);
+      if (state !== undefined) yield [stream, streamHead(state.head)];
     }
+  }
+
+  /** The state of a stream at the start of interval number `first`. */
+  #stateSince(first: number, stream: string): StreamState | undefined {
+    for (let i = first; i < this.#intervals.length; i++) {
+      const { moved } = this.#intervals[i] ?? bug('intervals have no holes');
+      if (moved.has(stream)) return moved.get(stream);
+    }
+    // What is being judged is not durable yet.
+    return this.#undo.has(stream) ? this.#undo.get(stream) : this.#states.get(stream);
   }
 
   /**
@@ -179,10 +218,13 @@ export class Ledger {
       else this.#states.set(stream, before);
     }
     this.#undo.clear();
+    if (this.#isSealing) this.#intervals.pop();
+    this.#isSealing = false;
   }
 
-  /** The state root over all entries before `index`, where it will stand. */
+  /** The state root over all entries before `index`, where it will stand. LogError clock-implausible. */
   stateRoot(index: number): OwnStatement {
+    const timeSeconds = this.#author.clock.timeForRoot(this.timeSeconds);
     const heads = new Map<string, StreamHead>();
     for (const stream of this.#latest().moved.keys()) {
       heads.set(
@@ -191,8 +233,8 @@ export class Ledger {
       );
     }
     const root = heads.size === 0 ? this.#tree.root() : this.#tree.commit(heads);
-    this.#intervals.push({ start: index, moved: new Map() });
-    const timeSeconds = Math.max(this.timeSeconds, Math.floor(this.#author.nowSeconds()));
+    this.#intervals.push({ start: index, root, moved: new Map() });
+    this.#isSealing = true;
     const payload = {
       kind: 'state-root',
       index: root,
@@ -205,7 +247,7 @@ export class Ledger {
 
   /** The denial of a refused statement, where it will stand; undefined when none is to be recorded. */
   denial(step: Step, error: LogError): OwnStatement | undefined {
-    const nowSeconds = Math.floor(this.#author.nowSeconds());
+    const nowSeconds = this.#author.clock.nowSeconds();
     const planned = this.#denials.plan(step, error, this.#states, nowSeconds);
     return planned === undefined
       ? undefined
@@ -234,6 +276,7 @@ export class Ledger {
   /** The latest state root is durable and ends a tree of `size`. */
   sealed(size: number): void {
     this.#sealedSize = size;
+    this.#isSealing = false;
     this.#versions.set(size, this.#tree.version);
     for (const [old, version] of this.#versions) {
       if (version < this.#tree.oldestVersion) this.#versions.delete(old);
@@ -242,12 +285,25 @@ export class Ledger {
     this.#intervals = this.#intervals.filter(({ start }) => start >= oldest - 1);
   }
 
-  /** The state of a stream in the tree of `size`, which ends with a state root and is still provable. */
+  /** Witnesses have cosigned with times that agree with the clock. */
+  confirmClock(): void {
+    this.#author.clock.confirm();
+  }
+
+  /** The tree of `size` is published: its index stays provable until a later one is. */
+  published(size: number): void {
+    const version = this.#versions.get(size);
+    if (version !== undefined) this.#tree.pin(version);
+  }
+
+  /**
+   * The state of a stream in the tree of `size`, which ends with a state root. LogError not-published when that tree
+   * is no longer at hand.
+   */
   stateAt(stream: string, size: number): StreamState | undefined {
-    for (const { start, moved } of this.#intervals) {
-      if (start >= size - 1 && moved.has(stream)) return moved.get(stream);
-    }
-    return this.#states.get(stream);
+    const first = this.#intervals.findIndex(({ start }) => start + 1 === size);
+    if (first < 0) throw notAtHand();
+    return this.#stateSince(first, stream);
   }
 
   /**
@@ -256,14 +312,13 @@ export class Ledger {
    */
   prove(stream: string, size: number): ProvenStream {
     const version = this.#versions.get(size);
-    if (version === undefined) {
-      throw new LogError(
-        'not-published',
-        'the index of the published tree is not at hand: try again in a moment',
-      );
-    }
+    if (version === undefined) throw notAtHand();
     return this.#tree.prove(stream, version);
   }
+}
+
+function notAtHand(): LogError {
+  return new LogError('overloaded', 'the published tree is not at hand: try again in a moment');
 }
 
 function streamHead({ seq, id, index }: Head): StreamHead {

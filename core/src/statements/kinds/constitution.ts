@@ -17,6 +17,8 @@ import {
 export const MAX_MEMBERS = 64;
 /** Most keys that one member may hold at a time. */
 export const MAX_MEMBER_KEYS = 16;
+/** Most keys that the members of one village may hold together at a time. Each new one costs a check of the curve. */
+export const MAX_VILLAGE_KEYS = 128;
 /** Most different roles in one constitution. */
 export const MAX_ROLES = 32;
 export const MAX_WEIGHT = 1_000_000;
