@@ -143,14 +143,11 @@ test('an amendment that keys rotated in meanwhile make too large is not activate
       ),
     );
   }
-  const law = { ...base, members: [...members, ...others], rules };
+  const law = { ...base, members: [...members, ...others], rules, visibility: 'private' } as const;
   const proposal = world.add(VILLAGE, amend(2, law), 'ada');
   world.add(VILLAGE, rotate('ben 2'), 'ben');
   const approve = { kind: 'approve', proposal } as const;
-  assert.is(
-    world.why(VILLAGE, approve, 'abe'),
-    'village-key-limit by constitution.members.keys',
-  );
+  assert.is(world.why(VILLAGE, approve, 'abe'), 'village-key-limit by constitution.members.keys');
   world.add(VILLAGE, revoke('ben'), 'ben 2');
   world.add(VILLAGE, approve, 'abe');
   assert.is(world.village.constitution.version, 2);

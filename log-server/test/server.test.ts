@@ -188,6 +188,34 @@ test('entries are refused until the witnesses confirm what a start found, then t
   await witness.close();
 });
 
+test('a log keeps the profile that it was started with', async () => {
+  const store = openMemoryStore();
+  await start({ store });
+  await service?.close();
+  service = undefined;
+  const reason = await start({ store, profile: 'statements' }).then(String, String);
+  assert.match(reason, 'started with --profile raw');
+});
+
+test('an old copy does not sign beside its successor, whatever the quorum rule', async () => {
+  const witness = await fakeWitness('w1', 2);
+  const policyText = `witness w1 ${formatVkey(witness.key)} ${witness.url}\nquorum w1\n`;
+  const options = {
+    policy: parsePolicy(utf8(policyText)),
+    policyText,
+    quorumRule: 'mark',
+  } as const;
+  const store = openMemoryStore();
+  const { url } = await start({ ...options, store });
+  assert.is((await fetch(`${url}/add`, { method: 'POST', body: 'a' })).status, 200);
+  await service?.close();
+  witness.script = async () => undefined;
+  const again = await start({ ...options, store });
+  assert.is((await fetch(`${again.url}/add`, { method: 'POST', body: 'b' })).status, 503);
+  assert.is(again.log.head.size, 1);
+  await witness.close();
+});
+
 test('a port that is taken is a setting to change, not a crash', async () => {
   const running = await start();
   const { deps } = appWorld('raw');

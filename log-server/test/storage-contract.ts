@@ -181,6 +181,15 @@ export function runStorageContract(name: string, fixture: StoreFixture): void {
     await store.close();
   });
 
+  test('the profile is kept for life', async () => {
+    const opened = await fixture.open();
+    assert.is(opened.profile, undefined);
+    await opened.putProfile('raw');
+    const store = await reopened(opened);
+    assert.is(store.profile, 'raw');
+    await store.close();
+  });
+
   test('the signed note is the one put last', async () => {
     const opened = await fixture.open();
     await opened.putSigned(Uint8Array.of(1, 2));

@@ -194,7 +194,7 @@ function* falseStateRoots() {
     'key',
   );
   yield rooted('root-time-ahead', 'More than 300 seconds ahead.', at(301), 'time');
-  yield rooted('root-time-old', 'More than a day old.', at(-86_401), 'time');
+  yield rooted('root-time-old', 'More than a day old.', at(-86_401), 'age');
   const zero = { fields: { index: fixedBytes('index') } };
   const log = new Log();
   log.note('b');

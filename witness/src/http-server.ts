@@ -93,7 +93,7 @@ function createRouter(witness: Witness, metrics: () => Promise<string>): Handler
   const submit: Handler = async (request) => {
     // Read first: a client that sends nothing takes no place.
     const body = await readBody(request);
-    if (inFlight >= MAX_IN_FLIGHT) throw overloaded();
+    if (inFlight >= MAX_IN_FLIGHT) throw new LogError('overloaded', 'too many requests at once');
     inFlight++;
     try {
       return await witness.addCheckpoint(body);
@@ -136,11 +136,11 @@ function createBodyReader(): (request: IncomingMessage) => Promise<Uint8Array> {
         const above = Math.max(0, size + chunks.length * CHUNK_COST - BODY_SHARE);
         allAboveShare += above - aboveShare;
         aboveShare = above;
-        if (allAboveShare > MAX_ABOVE_SHARE) throw overloaded();
+        if (allAboveShare > MAX_ABOVE_SHARE)
+          throw new LogError('overloaded', 'too many bytes at once');
       }
     } catch (error) {
-      if (error instanceof LogError) throw error;
-      throw new LogError('request-malformed', 'the body ended early');
+      throw error instanceof LogError ? error : new LogError('request-malformed', 'cut off');
     } finally {
       allAboveShare -= aboveShare;
     }
@@ -153,10 +153,6 @@ function requireSize(size: number): void {
     throw new LogError('body-too-large', `a body has at most ${MAX_ADD_CHECKPOINT_BYTES} bytes`);
 }
 
-function overloaded(): LogError {
-  return new LogError('overloaded', 'too many requests at once');
-}
-
 function notAllowed(allow: string): LogError {
   return new LogError('method-not-allowed', 'method not allowed', { allow });
 }
@@ -167,12 +163,10 @@ function errorAnswer(error: unknown, env: Env) {
   if (status >= 500) env.log.error({ err: error }, 'a request failed');
   if (!(error instanceof LogError) || status === 500)
     return { status, body: 'internal error\n', headers: {} };
-  if (error.code === 'witness-conflict')
-    return {
-      status,
-      body: `${error.detail['size']}\n`,
-      headers: { 'content-type': SIZE_CONTENT_TYPE },
-    };
+  if (error.code === 'witness-conflict') {
+    const headers = { 'content-type': SIZE_CONTENT_TYPE };
+    return { status, body: `${error.detail['size']}\n`, headers };
+  }
   const { allow } = error.detail;
   // Clocks and disks are looked after by people: not worth asking every second.
   const headers =

@@ -75,13 +75,13 @@ async function serve(values: Values): Promise<void> {
   const log = pino();
   const env = { nowMs: () => Date.now(), log };
   const [storePath, host] = [join(dir, 'heads'), required(values, 'host', '127.0.0.1')];
+  const address = { port, host };
   const witness = await startWitness({
     keys,
     logs,
     storePath,
     createStore: false,
-    port,
-    host,
+    ...address,
     env,
   });
   const reload = async (): Promise<void> => {

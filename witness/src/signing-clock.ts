@@ -11,43 +11,36 @@ const MAX_STEP_BACK_SECONDS = 300n;
 /** No discipline of a clock that was good enough to sign with steps forward by more than this. */
 const MAX_STEP_FORWARD_MS = 86_400_000;
 
+/** The machine's clocks, both in milliseconds. */
 export interface Clocks {
-  /** Wall clock, milliseconds since 1970. */
+  /** Wall clock, since 1970. */
   nowMs(): number;
-  /** Milliseconds since any moment, by a clock that nobody sets; `performance.now` by default. */
+  /** A clock that nobody sets, since any moment; `performance.now` by default. */
   monotonicMs?(): number;
 }
 
-export interface SigningClock {
-  /** POSIX seconds for a cosignature, none below an earlier one. LogError clock-implausible. */
-  next(): bigint;
-  /** Throws what `next` would throw, and changes nothing. */
-  check(): void;
-}
+export type SigningClock = (options?: { readonly isTrial: boolean }) => bigint;
 
-/** A clock whose times are not below `latestSeconds`. */
+/**
+ * A clock in POSIX seconds, none below an earlier one or `latestSeconds`. A trial gives nothing out, so it
+ * moves nothing either. LogError clock-implausible.
+ */
 export function createSigningClock(clocks: Clocks, latestSeconds: bigint): SigningClock {
   let last = latestSeconds;
   /** Wall clock less monotonic clock at the last time that was given out. */
   let lastOffsetMs = Number.POSITIVE_INFINITY;
-  const read = (): [now: bigint, offsetMs: number] => {
+  return ({ isTrial } = { isTrial: false }) => {
     const nowMs = clocks.nowMs();
     const offsetMs = nowMs - (clocks.monotonicMs?.() ?? performance.now());
     const now = BigInt(Math.floor(nowMs / 1000));
     if (now < EARLIEST_SECONDS) throw implausible('before 2026', now);
     if (now < last - MAX_STEP_BACK_SECONDS) throw implausible('behind the last cosignature', now);
     if (offsetMs - lastOffsetMs > MAX_STEP_FORWARD_MS)
-      throw implausible('set forward by more than a day; restart it if the clock is right', now);
-    return [now, offsetMs];
-  };
-  return {
-    check: read,
-    next: () => {
-      const [now, offsetMs] = read();
-      lastOffsetMs = offsetMs;
-      if (now > last) last = now;
-      return last;
-    },
+      throw implausible('set forward by more than a day: if it is right, start again', now);
+    if (isTrial) return last;
+    lastOffsetMs = offsetMs;
+    if (now > last) last = now;
+    return last;
   };
 }
 

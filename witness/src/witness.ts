@@ -19,11 +19,11 @@ import { emptyRoot } from '@writ/core/merkle/hash';
 import { type Head, type Heads, originHash } from './heads.ts';
 import { type Clocks, createSigningClock } from './signing-clock.ts';
 
+type Say = (fields: object, message: string) => void;
+
 /** The outside world, handed in; the logger has the shape of pino. */
 export interface Env extends Clocks {
-  readonly log: Readonly<
-    Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>
-  >;
+  readonly log: Readonly<Record<'info' | 'warn' | 'error', Say>>;
 }
 
 export interface WitnessOptions {
@@ -68,7 +68,7 @@ interface Submission extends AddCheckpoint {
 export function createWitness({ signers, logs, heads, env }: WitnessOptions): Witness {
   if (signers.length === 0 || signers.some(({ type }) => !KEY_TYPES[type].isCosignature))
     throw new TypeError('a witness needs cosignature keys');
-  const clock = createSigningClock(env, heads.latestTimestampSeconds());
+  const nextSeconds = createSigningClock(env, heads.latestTimestampSeconds());
   const inTurn = createTurns();
   let known = groupByOrigin(logs);
 
@@ -87,7 +87,7 @@ export function createWitness({ signers, logs, heads, env }: WitnessOptions): Wi
     const head = await heads.read(log.id);
     if (oldSize !== (head?.size ?? 0n)) throw conflict(head);
     requireConsistency(submission, head, env);
-    const timestampSeconds = clock.next();
+    const timestampSeconds = nextSeconds();
     const known = repeated(note.text, head, timestampSeconds);
     if (known !== undefined) return known;
     const cosignatures = signers.map((signer) => signText(signer, note.text, timestampSeconds));
@@ -109,7 +109,7 @@ export function createWitness({ signers, logs, heads, env }: WitnessOptions): Wi
       known = groupByOrigin(next);
     },
     checkReady: async () => {
-      clock.check();
+      nextSeconds({ isTrial: true });
       await heads.read(originHash('')); // fails when the store does
     },
   };

@@ -1,13 +1,14 @@
-// The audit export of a village: one row for each statement, in JSON or CSV, with a digest that the log signs.
+// The audit export of a village: one row for each statement, in JSON or CSV, in pages of which the log signs the digest.
 
 import { formatBase64, formatHex, utf8 } from '@writ/core/bytes';
 import { bug } from '@writ/core/errors';
 import { sha256 } from '@writ/core/sha256';
-import { decodeStatement } from '@writ/core/statements/statement';
+import type { Statement } from '@writ/core/statements/statement';
 import type { AppDeps } from './deps.ts';
 import { invalidRequest } from './errors.ts';
 import type { Call, Reply } from './reply.ts';
 import { JSON_TYPE } from './route-parts.ts';
+import { nextLink, readPage } from './village-pages.ts';
 import { facts, villageOf } from './villages.ts';
 
 const COLUMNS = [
@@ -26,13 +27,9 @@ export async function readAudit(deps: AppDeps, call: Call): Promise<Reply> {
   const format = call.query.get('format') ?? 'json';
   if (format !== 'json' && format !== 'csv') throw invalidRequest('format', 'expected json or csv');
   const village = villageOf(deps, call);
-  const positions = await deps.log.store.readPositions(
-    village.stream,
-    0,
-    village.state.head.seq + 1,
-  );
-  const rows = positions.map((index) => rowOf(deps, index));
-  const text = format === 'csv' ? csvOf(rows) : JSON.stringify({ ...facts(village), rows });
+  const { stream, state } = village;
+  const { rows, next } = await readPage(deps, { stream, count: state.head.seq + 1 }, call, rowOf);
+  const text = format === 'csv' ? csvOf(rows) : JSON.stringify({ ...facts(village), rows, next });
   const digest = sha256(utf8(text));
   return {
     status: 200,
@@ -40,16 +37,15 @@ export async function readAudit(deps: AppDeps, call: Call): Promise<Reply> {
       'content-type': format === 'csv' ? 'text/csv; charset=utf-8' : JSON_TYPE,
       'cache-control': 'no-cache',
       'x-writ-digest': `sha-256=:${formatBase64(digest)}:`,
-      'x-writ-signature': signatureOf(deps, village.stream, digest),
+      'x-writ-signature': signatureOf(deps, stream, digest),
+      ...nextLink(call, next),
     },
     body: text,
   };
 }
 
-function rowOf({ log }: AppDeps, leafIndex: number): Row {
-  const { seq, id, kind, issuer, keyId, issuedAtSeconds } = decodeStatement(
-    log.readEntry(leafIndex),
-  );
+function rowOf(statement: Statement, leafIndex: number): Row {
+  const { seq, id, kind, issuer, keyId, issuedAtSeconds } = statement;
   return {
     seq,
     leafIndex,

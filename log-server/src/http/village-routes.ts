@@ -19,6 +19,10 @@ const VILLAGE = inPath('village', 'village id', {
   type: 'string',
   pattern: '^[a-zA-Z0-9_-]{1,64}$',
 });
+const PAGE = [
+  inQuery('since', 'seq or id of the last statement that the reader has', { type: 'string' }),
+  inQuery('limit', 'statements on a page, 1 to 500'),
+] as const;
 const PROBLEMS = [400, 404, 500] as const;
 
 export const streamRoutes: Readonly<Record<StreamOperation, Route>> = {
@@ -82,19 +86,14 @@ const village = (path: string, summary: string, more: Partial<Route> = {}): Rout
 export const villageRoutes: Readonly<Record<VillageOperation, Route>> = {
   villageLatest: village('policy/latest', 'the policies in force, and the proof of the head', {
     answers: {
-      200: json('head, policies and proof; ETag is the id of the head'),
+      200: json('head, policies and proof; the weak ETag is the id of the head'),
       304: NOT_MODIFIED,
     },
   }),
   villageUpdates: village(
     'policy/updates',
     'what the village decided since a statement, oldest first',
-    {
-      parameters: [
-        inQuery('since', 'seq or id of the last statement that the reader has', { type: 'string' }),
-        inQuery('limit', 'statements on a page, 1 to 500'),
-      ],
-    },
+    { parameters: PAGE },
   ),
   villagePolicy: village('policies/{digest}', 'a Policy Spec by its digest', {
     parameters: [inPath('digest', 'SHA-256 in hex', { type: 'string', pattern: '^[0-9a-f]{64}$' })],
@@ -107,18 +106,20 @@ export const villageRoutes: Readonly<Record<VillageOperation, Route>> = {
   villageDenials: village(
     'denials',
     'statements that the log refused, where the constitution has them recorded',
+    { parameters: PAGE },
   ),
   villageAudit: village(
     'audit',
-    'every statement of the village with what it did, and a signed digest',
+    'the statements of the village, oldest first, with a signed digest of the page',
     {
       parameters: [
         inQuery('format', 'json (default) or csv', { type: 'string', enum: ['json', 'csv'] }),
+        ...PAGE,
       ],
       answers: {
         200: {
           description:
-            'the rows; the signed digest is in the headers x-writ-digest and x-writ-signature',
+            'the rows, and the next page in next (JSON) and the header link; the signed digest is in x-writ-digest and x-writ-signature',
           types: ['application/json', 'text/csv; charset=utf-8'],
         },
       },

@@ -1,19 +1,20 @@
 // Villages: what is in force, what happened, who belongs to it. Every answer is that of the published tree and
 // carries the stream proof that it follows from; readers who want certainty replay the stream.
 
-import { formatBase64, formatHex, parseHex, parseSafeDecimal } from '@writ/core/bytes';
+import { formatBase64, formatHex, parseHex } from '@writ/core/bytes';
 import { bug, LogError } from '@writ/core/errors';
 import { decodePayload } from '@writ/core/statements/kinds';
 import { decodeStatement, type Statement } from '@writ/core/statements/statement';
 import { parseStreamId } from '@writ/core/statements/stream-id';
 import type { PolicyVersion, VillageState } from '@writ/core/streams/village-state';
 import type { CheckpointRecord } from '../storage/port.ts';
-import { proveStream, requireLedger } from '../streams/prove.ts';
+import { provePage, proveStream, requireLedger } from '../streams/prove.ts';
 import type { AppDeps } from './deps.ts';
 import { invalidRequest } from './errors.ts';
 import { matches, requirePublished } from './read.ts';
 import { type Call, jsonReply, type Reply } from './reply.ts';
 import { limitOf } from './streams.ts';
+import { cursorOf, nextLink, readPage } from './village-pages.ts';
 
 /** A village in the published tree. */
 interface Village {
@@ -29,9 +30,10 @@ const NO_CACHE = { 'cache-control': 'no-cache' } as const;
 export async function readLatest(deps: AppDeps, call: Call): Promise<Reply> {
   const village = villageOf(deps, call);
   const { state } = village;
-  const etag = `"${formatHex(state.head.id)}"`;
-  const headers = { ...NO_CACHE, etag };
-  if (matches(call.c.req.header('if-none-match'), etag))
+  const head = `"${formatHex(state.head.id)}"`;
+  // Weak: the policies are the same for as long as the head is, size and proof change with each checkpoint.
+  const headers = { ...NO_CACHE, etag: `W/${head}` };
+  if (matches(call.c.req.header('if-none-match'), head))
     return { status: 304, headers, body: null };
   const policies = [...state.policies].map(([policy, version]) => policyFacts(policy, version));
   return jsonReply({ ...facts(village), policies, proof: await headProof(deps, village) }, headers);
@@ -54,57 +56,24 @@ function policyFacts(
 /** `GET /villages/{village}/policy/updates`. An unknown cursor is an error, never an empty page. */
 export async function readUpdates(deps: AppDeps, call: Call): Promise<Reply> {
   const village = villageOf(deps, call);
-  const { log } = deps;
+  const { stream, record, state } = village;
+  const published = { stream, count: state.head.seq + 1 };
+  const from = cursorOf(deps, published, call.query.get('since'));
   const limit = limitOf(call.query);
-  const next = village.state.head.seq + 1;
-  const from = await cursorOf(deps, village, call.query.get('since'));
-  const positions = await log.store.readPositions(
-    village.stream,
-    from,
-    Math.min(limit, next - from),
-  );
-  const statements = positions.map((index, i) => {
-    const bytes = log.readEntry(index);
+  const page = await provePage(deps.log, record, stream, { from, limit });
+  const statements = page.entries.map((bytes, i) => {
     const { kind, id } = decodeStatement(bytes);
     return {
       seq: from + i,
       kind,
       statementId: formatHex(id),
-      leafIndex: index,
+      leafIndex: page.positions[i],
       bytes: formatBase64(bytes),
     };
   });
-  const proof = await proveStream(log, village.record, village.stream, { from, limit });
-  const reached = from + statements.length;
-  const page = {
-    statements,
-    next: reached < next ? reached - 1 : null,
-    proof: formatBase64(proof),
-  };
-  return jsonReply({ ...facts(village), ...page }, NO_CACHE);
-}
-
-/** Seq of the statement behind the cursor: a seq, or the id of a statement of the village. */
-async function cursorOf(
-  { log }: AppDeps,
-  village: Village,
-  since: string | undefined,
-): Promise<number> {
-  if (since === undefined) return 0;
-  const seq =
-    since.length === 64
-      ? seqOf(log.findLeaf(parseHex(since) ?? new Uint8Array(32)))
-      : parseSafeDecimal(since);
-  if (seq === undefined || seq > village.state.head.seq) {
-    throw invalidRequest('since', 'the village has no such statement: read again from the start');
-  }
-  return seq + 1;
-
-  function seqOf(index: number | undefined): number | undefined {
-    if (index === undefined) return undefined;
-    const statement = decodeStatement(log.readEntry(index));
-    return statement.stream === village.stream ? statement.seq : undefined;
-  }
+  const next = page.hasMore ? from + statements.length - 1 : null;
+  const proof = formatBase64(page.proof);
+  return jsonReply({ ...facts(village), statements, next, proof }, NO_CACHE);
 }
 
 /** `GET /villages/{village}/policies/{digest}`: a spec that is or was in force. */
@@ -180,25 +149,25 @@ export async function readQuarantine(deps: AppDeps, call: Call): Promise<Reply> 
   return jsonReply({ ...facts(village), proposals, proof }, NO_CACHE);
 }
 
-/** `GET /villages/{village}/denials`. */
+/** `GET /villages/{village}/denials`: a page of them, which `next` continues. */
 export async function readDenials(deps: AppDeps, call: Call): Promise<Reply> {
   const village = villageOf(deps, call);
   const stream = `audit/${village.id}`;
   const audit = requireLedger(deps.log).stateAt(stream, village.record.size);
-  const last = audit?.head.seq ?? -1;
-  const positions = await deps.log.store.readPositions(stream, 0, last + 1);
-  const denials = positions.flatMap((index) => {
-    const payload = decodePayload(decodeStatement(deps.log.readEntry(index)));
-    if (payload.kind !== 'denial') return [];
-    const { code, rule, statement } = payload;
-    return [
-      { leafIndex: index, stream: payload.stream, statementId: formatHex(statement), code, rule },
-    ];
-  });
+  const published = { stream, count: audit === undefined ? 0 : audit.head.seq + 1 };
+  const { rows: denials, next } = await readPage(deps, published, call, denialRow);
   const proof = formatBase64(
     await proveStream(deps.log, village.record, stream, { from: 'head', limit: 1 }),
   );
-  return jsonReply({ ...facts(village), denials, proof }, NO_CACHE);
+  const headers = { ...NO_CACHE, ...nextLink(call, next) };
+  return jsonReply({ ...facts(village), denials, next, proof }, headers);
+}
+
+function denialRow(refusal: Statement, leafIndex: number): object | undefined {
+  const payload = decodePayload(refusal);
+  if (payload.kind !== 'denial') return undefined;
+  const { stream, statement, code, rule } = payload;
+  return { seq: refusal.seq, leafIndex, stream, statementId: formatHex(statement), code, rule };
 }
 
 /** The village of a path, in the published tree. LogError request-invalid before anything is looked up. */

@@ -1,27 +1,50 @@
 // Reading what is durable: entries, tiles, proofs, always of the committed tree.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LogError } from '@writ/core/errors';
 import { consistencyNodes } from '@writ/core/merkle/consistency';
 import { inclusionNodes } from '@writ/core/merkle/inclusion';
 import { TILE_WIDTH } from '@writ/core/merkle/tile';
 import { buildProof, treeRoot } from '@writ/core/merkle/tree';
 import type { LogStore, StreamHead } from '../storage/port.ts';
+import { BundleCache } from './bundle-cache.ts';
 import { type ReadHashes, readTile, storedNodes } from './edge.ts';
+
+/** Entries that are given in one turn of the event loop. */
+const ENTRIES_PER_TURN = 64;
 
 export class StoredTree {
   readonly store: LogStore;
   protected readonly readHashes: ReadHashes;
+  readonly #bundles: BundleCache;
 
   constructor(store: LogStore) {
     this.store = store;
+    this.#bundles = new BundleCache(store);
     this.readHashes = (level, start, count) => store.readHashes(level, start, count);
   }
 
-  /** The entry at `index`. LogError entry-absent beyond the durable tree. */
+  /** The entry at `index`, not to be written to. LogError entry-absent beyond the durable tree. */
   readEntry(index: number): Uint8Array {
     if (index >= this.store.head.size)
       throw new LogError('entry-absent', `the log has ${this.store.head.size} entries`, { index });
-    return this.store.readBundle(index, index + 1).subarray(2);
+    return this.#bundles.entry(index);
+  }
+
+  /**
+   * The entries at `positions`, one after the other, as `readEntry`. Others have their turn behind every 64 entries
+   * and every bundle that had to be read: however long the list, nobody waits for it.
+   */
+  async *readEntries(positions: Iterable<number>): AsyncGenerator<Uint8Array, void, void> {
+    let given = 0;
+    let loads = this.#bundles.loads;
+    for (const index of positions) {
+      yield this.readEntry(index);
+      given++;
+      if (given % ENTRIES_PER_TURN !== 0 && this.#bundles.loads === loads) continue;
+      await nextTurn();
+      loads = this.#bundles.loads;
+    }
   }
 
   /** Leaf hash of the durable entry at `index`. */

@@ -115,6 +115,7 @@ function findFault(
     } catch (error) {
       if (!isLogError(error, 'state-root-invalid')) throw error;
       const { message, detail } = error;
+      if (detail['reason'] === 'age') continue; // late cosignatures, which say nothing about the log
       return { ...of, message, reason: reasonOf(detail) };
     }
   }

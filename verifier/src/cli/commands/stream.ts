@@ -49,7 +49,7 @@ async function openPage(
   try {
     return openStreamProof(bytes, policy, options);
   } catch (error) {
-    if (!isLogError(error, 'state-root-invalid')) throw error;
+    if (!isLogError(error, 'state-root-invalid') || error.detail['reason'] === 'age') throw error;
     const { checkpoint, stateRoot: entry, stateRootProof: proof } = decodeStreamProof(bytes);
     const opened = openCheckpoint(checkpoint, policy);
     throw await keepFault(context, opened, policy, error.message, () => {
