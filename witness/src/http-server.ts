@@ -26,6 +26,7 @@ const LIMITS = {
   connectionsCheckingInterval: 2_000,
 };
 const TEXT = 'text/plain; charset=utf-8';
+const SIZED = { 'content-type': SIZE_CONTENT_TYPE };
 const ABOUT = `A transparency log witness: https://c2sp.org/tlog-witness
 POST /add-checkpoint, GET /<hex sha-256 of the origin>/checkpoint, /metrics, /livez, /readyz
 `;
@@ -95,11 +96,7 @@ function createRouter(witness: Witness, metrics: () => Promise<string>): Handler
     const body = await readBody(request);
     if (inFlight >= MAX_IN_FLIGHT) throw new LogError('overloaded', 'too many requests at once');
     inFlight++;
-    try {
-      return await witness.addCheckpoint(body);
-    } finally {
-      inFlight--;
-    }
+    return witness.addCheckpoint(body).finally(() => inFlight--);
   };
   return async (request) => {
     const [path = ''] = (request.url ?? '').split('?', 1);
@@ -163,11 +160,8 @@ function errorAnswer(error: unknown, env: Env) {
   if (status >= 500) env.log.error({ err: error }, 'a request failed');
   if (!(error instanceof LogError) || status === 500)
     return { status, body: 'internal error\n', headers: {} };
-  if (error.code === 'witness-conflict') {
-    const headers = { 'content-type': SIZE_CONTENT_TYPE };
-    return { status, body: `${error.detail['size']}\n`, headers };
-  }
-  const { allow } = error.detail;
+  const { allow, size } = error.detail;
+  if (error.code === 'witness-conflict') return { status, body: `${size}\n`, headers: SIZED };
   // Clocks and disks are looked after by people: not worth asking every second.
   const headers =
     status === 503 ? { 'retry-after': '60' } : { ...(allow && { allow: `${allow}` }) };

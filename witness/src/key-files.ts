@@ -51,8 +51,15 @@ export async function loadKeyFiles(dir: string): Promise<keys.SignerKey[]> {
 async function loadKeyFile(path: string): Promise<keys.SignerKey> {
   if (((await stat(path)).mode & 0o077) !== 0)
     throw new LogError('config-invalid', `others can read ${path}; run chmod 600 ${path}`);
+  const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+  return parseFile(path, (bytes) => keys.parseSignerKey(decode(bytes).replace(/\n$/, '')));
+}
+
+/** What `parse` makes of a file; its LogErrors name the file. */
+export async function parseFile<T>(path: string, parse: (bytes: Uint8Array) => T): Promise<T> {
+  const bytes = await readFile(path);
   try {
-    return keys.parseSignerKey((await readFile(path, 'utf8')).replace(/\n$/, ''));
+    return parse(bytes);
   } catch (error) {
     throw isLogError(error) ? new LogError(error.code, `${path}: ${error.message}`) : error;
   }

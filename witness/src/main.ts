@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseSafeDecimal } from '@writ/core/bytes';
 import { isLogError, LogError } from '@writ/core/errors';
-import { formatVkey, isKeyName, type VerifierKey } from '@writ/core/formats/key';
-import { createWitnessFolder, KEY_CHOICES, loadKeyFiles } from './key-files.ts';
+import { formatVkey, isKeyName } from '@writ/core/formats/key';
+import { createWitnessFolder, KEY_CHOICES, loadKeyFiles, parseFile } from './key-files.ts';
 import { parseLogList } from './log-list.ts';
 import { startWitness } from './server.ts';
 
@@ -57,9 +57,8 @@ function parseCommand(args: string[]): [Values, ...string[]] {
 async function init(values: Values): Promise<string[]> {
   const name = required(values, 'name');
   if (!isKeyName(name)) throw usage('--name has no white space and no plus, and at most 255 bytes');
-  const types = new Map(Object.entries(KEY_CHOICES)).get(
-    required(values, 'type', 'ed25519-cosignature'),
-  );
+  const type = required(values, 'type', 'ed25519-cosignature');
+  const types = new Map(Object.entries(KEY_CHOICES)).get(type);
   if (types === undefined) throw usage(`--type is one of ${Object.keys(KEY_CHOICES).join(', ')}`);
   return createWitnessFolder(required(values, 'dir'), name, types, (n) => randomBytes(n).slice());
 }
@@ -70,7 +69,7 @@ async function serve(values: Values): Promise<void> {
   const port = parseSafeDecimal(required(values, 'port', '7380'));
   if (port === undefined || port > 65_535) throw usage('--port is a number from 0 to 65535');
   const keys = await loadKeyFiles(dir);
-  const logs = await readLogList(listPath);
+  const logs = await parseFile(listPath, parseLogList);
   const { pino } = await import('pino'); // the other commands start faster without it
   const log = pino();
   const env = { nowMs: () => Date.now(), log };
@@ -85,7 +84,7 @@ async function serve(values: Values): Promise<void> {
     env,
   });
   const reload = async (): Promise<void> => {
-    witness.setLogs(await readLogList(listPath));
+    witness.setLogs(await parseFile(listPath, parseLogList));
     log.info({ file: listPath }, 'the list of logs was read again');
   };
   const keepOld = (err: unknown): void =>
@@ -98,15 +97,6 @@ async function serve(values: Values): Promise<void> {
   };
   process.once('SIGINT', stop).once('SIGTERM', stop);
   log.info({ url: witness.url, vkeys: witness.vkeys }, 'listening');
-}
-
-async function readLogList(path: string): Promise<VerifierKey[]> {
-  const bytes = await readFile(path);
-  try {
-    return parseLogList(bytes);
-  } catch (error) {
-    throw isLogError(error) ? new LogError(error.code, `${path}: ${error.message}`) : error;
-  }
 }
 
 async function version(): Promise<string> {

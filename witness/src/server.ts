@@ -47,14 +47,11 @@ export async function startWitness(config: WitnessConfig): Promise<RunningWitnes
   try {
     const witness = createWitness({ signers: keys, logs, heads, env });
     const server = createWitnessServer(witness, env);
-    server.listen(config.port, config.host ?? '127.0.0.1');
-    await once(server, 'listening');
+    await once(server.listen(config.port, config.host ?? '127.0.0.1'), 'listening');
     const at = server.address();
     if (at === null || typeof at === 'string') return bug('a server that listens has an address');
     const close = async (): Promise<void> => {
-      const closed = once(server, 'close');
-      server.close();
-      await closed;
+      await once(server.close(), 'close');
       await heads.close();
     };
     const host = at.family === 'IPv6' ? `[${at.address}]` : at.address;

@@ -7,13 +7,8 @@ import { type AddCheckpoint, parseAddCheckpoint } from '@writ/core/formats/add-c
 import { type Checkpoint, parseCheckpoint } from '@writ/core/formats/checkpoint';
 import { openNote, signText } from '@writ/core/formats/cosignature';
 import { formatVkey, KEY_TYPES, type SignerKey, type VerifierKey } from '@writ/core/formats/key';
-import {
-  formatNote,
-  formatSignatureLine,
-  type Note,
-  type NoteSignature,
-  parseNote,
-} from '@writ/core/formats/note';
+import type { Note, NoteSignature } from '@writ/core/formats/note';
+import { formatNote, formatSignatureLine, parseNote } from '@writ/core/formats/note';
 import { checkConsistency } from '@writ/core/merkle/consistency';
 import { emptyRoot } from '@writ/core/merkle/hash';
 import { type Head, type Heads, originHash } from './heads.ts';

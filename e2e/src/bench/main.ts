@@ -7,6 +7,7 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { audit } from './audit.ts';
+import { browserProof } from './browser.ts';
 import { engine } from './engine.ts';
 import { streamIndex, streamIndexMemory } from './index.ts';
 import { batch, ingest, publish, read32, statements } from './ingest.ts';
@@ -24,6 +25,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   read32,
   witness,
   proof,
+  browserProof,
   audit,
   coldStart,
   streamIndex,
