@@ -11,6 +11,7 @@ import { leafHash } from '@writ/core/merkle/hash';
 import { checkInclusion } from '@writ/core/merkle/inclusion';
 import { tileNodeSource, tilesOfTree } from '@writ/core/merkle/tile';
 import { treeRoot } from '@writ/core/merkle/tree';
+import { PackedBundles } from '@writ/log-server/http/packed-bundles';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { appWorld, bytesOf, logOf, problemCode } from './app-world.ts';
@@ -78,6 +79,31 @@ reads('bundles are compressed for those who ask', async () => {
   assert.is(packed.headers.get('content-length'), String(body.length));
   assert.ok(equalBytes(gunzipSync(body), await bytesOf(plain)));
 });
+
+reads(
+  'a full bundle is packed once, few are packed at a time, and the cache is bounded',
+  async () => {
+    const bundles = new PackedBundles(3000);
+    let reads = 0;
+    const random = (): Uint8Array => {
+      reads++;
+      return crypto.getRandomValues(new Uint8Array(1200)); // does not shrink
+    };
+    const [a, again, b, c] = await Promise.all(
+      ['a', 'a', 'b', 'c'].map((path) => bundles.pack(path, true, random)),
+    );
+    assert.ok(a !== undefined && b !== undefined);
+    assert.is(again, a, 'one compression answers all who ask meanwhile');
+    assert.is(c, undefined, 'a third bundle is sent as it is');
+    assert.is(await bundles.pack('a', true, random), a);
+    assert.is(reads, 2);
+    await bundles.pack('c', true, random);
+    assert.is(await bundles.pack('a', true, random), a, 'the one used last stays');
+    assert.is.not(await bundles.pack('b', true, random), b, 'the one used longest ago went');
+    const partial = await bundles.pack('p', false, random);
+    assert.is.not(await bundles.pack('p', false, random), partial);
+  },
+);
 
 reads('the checkpoint has an ETag and is not sent twice', async () => {
   const { request, publisher, log } = await logOf(3);

@@ -1,5 +1,7 @@
 // What every request has in common: paths and methods that are refused, request ids, faults, health, metrics.
 
+import { LogError } from '@writ/core/errors';
+import { createFaultLog } from '@writ/log-server/http/fault-log';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { logOf, problemCode } from './app-world.ts';
@@ -111,6 +113,30 @@ requests('a fault of ours is a bare 500 that the log knows more about', async ()
   assert.not.match(body, /secret|\.ts|\.js|at /);
   assert.match(body, /urn:writ:error:internal/);
   assert.equal(env.said, ['a request failed']);
+});
+
+requests('refusals under load are one line a second for each code, without a stack', () => {
+  const lines: object[] = [];
+  let nowMs = 0;
+  const warn = (fields: object, message: string): void =>
+    void lines.push({ ...fields, message, level: 'warn' });
+  const ignore = (): void => {};
+  const faultLog = createFaultLog(
+    { debug: ignore, info: ignore, warn, error: () => assert.unreachable() },
+    () => nowMs,
+  );
+  for (let i = 0; i < 1000; i++) faultLog(new LogError('overloaded', 'full'), `r${i}`);
+  faultLog(new LogError('log-held', 'held'), 'h');
+  faultLog(new LogError('request-invalid', 'the client is wrong'), 'c');
+  nowMs = 1000;
+  faultLog(new LogError('overloaded', 'full'), 'later');
+  const message = 'requests are refused';
+  const [level, why] = ['warn', 'full'];
+  assert.equal(lines, [
+    { code: 'overloaded', why, requestId: 'r0', unsaid: 0, message, level },
+    { code: 'log-held', why: 'held', requestId: 'h', unsaid: 0, message, level },
+    { code: 'overloaded', why, requestId: 'later', unsaid: 999, message, level },
+  ]);
 });
 
 requests('readiness names what is wrong, and turns red first on shutdown', async () => {

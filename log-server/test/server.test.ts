@@ -1,5 +1,6 @@
 // The server on a socket: limits that only a socket has, the fast path beside the app, a clean end.
 
+import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { utf8 } from '@writ/core/bytes';
 import { formatVkey } from '@writ/core/formats/key';
@@ -9,7 +10,7 @@ import { type Service, type ServiceOptions, startService } from '@writ/log-serve
 import { openMemoryStore } from '@writ/log-server/storage/memory';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { appWorld } from './app-world.ts';
+import { type AppWorld, appWorld } from './app-world.ts';
 import { fakeWitness, LOG_KEY, testEnv } from './world.ts';
 
 const test = suite('server');
@@ -150,6 +151,51 @@ test('a body that never arrives is answered with 408', async () => {
   assert.match(answer, /^HTTP\/1\.1 408 /);
   assert.match(answer, /urn:writ:error:request-timeout/);
   assert.is(deps.log.head.size, 0);
+});
+
+/** A server over an application that nothing is published of. */
+async function unpublished(): Promise<{ world: AppWorld; port: number; server: Server }> {
+  const world = appWorld('raw');
+  const { createApp } = await import('@writ/log-server/http/app');
+  const server = createLogServer(createApp(world.deps));
+  return { world, server, port: await listen(server, 0, '127.0.0.1') };
+}
+
+test('batches that are announced and never sent keep no entry out', async () => {
+  const { server, port } = await unpublished();
+  const head =
+    'POST /add-batch HTTP/1.1\r\nhost: x\r\ncontent-type: application/cbor-seq\r\ncontent-length: 8388608\r\n\r\n';
+  const sockets = Array.from({ length: 40 }, () => connect(port, '127.0.0.1'));
+  for (const socket of sockets) socket.on('error', () => {}).write(head);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const url = `http://127.0.0.1:${port}`;
+  assert.is((await fetch(`${url}/add`, { method: 'POST', body: 'x' })).status, 200);
+  const headers = { 'content-type': 'application/cbor-seq' };
+  const body = Uint8Array.of(0x41, 0x61);
+  assert.is((await fetch(`${url}/add-batch`, { method: 'POST', body, headers })).status, 200);
+  for (const socket of sockets) socket.destroy();
+  server.close();
+});
+
+test('a client that goes away does not wait on', async () => {
+  const { server, port, world } = await unpublished();
+  const { publisher } = world;
+  const waitFor = publisher.waitFor.bind(publisher);
+  let waiting = 0;
+  publisher.waitFor = (...args) => {
+    waiting++;
+    return waitFor(...args).finally(() => waiting--);
+  };
+  const request = 'POST /add?wait=60 HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\nx';
+  const sockets = Array.from({ length: 20 }, () => connect(port, '127.0.0.1'));
+  for (const socket of sockets) socket.on('error', () => {}).write(request.repeat(50));
+  while (waiting < 20) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.is(waiting, 20, 'one wait for each connection');
+  for (const socket of sockets) socket.destroy();
+  for (let tries = 0; tries < 100 && waiting > 0; tries++)
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.is(waiting, 0);
+  server.close();
 });
 
 test('closing publishes what was accepted, and answers requests under way', async () => {

@@ -2,16 +2,21 @@
 
 import { concatBytes, equalBytes, formatHex, utf8 } from '@writ/core/bytes';
 import { Ed25519Signer } from '@writ/core/ed25519';
+import { isLogError } from '@writ/core/errors';
 import { parseCheckpoint } from '@writ/core/formats/checkpoint';
 import { parseNote } from '@writ/core/formats/note';
 import { parseTlogProof } from '@writ/core/formats/tlog-proof';
 import { leafHash } from '@writ/core/merkle/hash';
 import { checkInclusion } from '@writ/core/merkle/inclusion';
 import { splitByteStrings } from '@writ/log-server/http/batch';
+import { BodyReader } from '@writ/log-server/http/body';
+import type { AppEnv } from '@writ/log-server/http/reply';
+import { Waiters } from '@writ/log-server/log/waiters';
+import { Hono } from 'hono';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type AppWorld, appWorld, COSE, post, problemCode, SEQUENCE } from './app-world.ts';
-import { noteStatement, seed } from './world.ts';
+import { noteStatement, seed, testEnv } from './world.ts';
 
 const raw = suite('submission in the raw profile');
 
@@ -95,6 +100,54 @@ raw('a body without a length is counted while it arrives', async () => {
   const response = await request('/add', { method: 'POST', body, duplex: 'half' });
   assert.is(response.status, 413);
   assert.ok(pulls < 70, `read ${pulls} chunks`);
+});
+
+raw('bodies take what has arrived of them, share a limit, and give it back', async () => {
+  const reader = new BodyReader(10_000);
+  const app = new Hono<AppEnv>();
+  app.post('/', async (c) => c.text(String((await reader.read(c, 8000)).length)));
+  app.onError((error, c) => c.text(isLogError(error) ? error.code : String(error)));
+  const send = async (
+    body: ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | string,
+    headers: Record<string, string> = {},
+  ): Promise<string> =>
+    (await app.request('/', { method: 'POST', body, duplex: 'half', headers })).text();
+  const idle = Array.from({ length: 20 }, () => {
+    let arrive: (bytes: number) => void = () => {};
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        arrive = (bytes) => {
+          controller.enqueue(new Uint8Array(bytes));
+          controller.close();
+        };
+      },
+    });
+    return { answer: send(body, { 'content-length': '8000' }), arrive };
+  });
+  assert.is(await send('x'), '1', 'announcements take nothing');
+  const [first, second] = [send(new Uint8Array(7000)), send(new Uint8Array(7000))];
+  assert.equal([await first, await second].sort(), ['7000', 'overloaded']);
+  for (const { arrive, answer } of idle) {
+    arrive(7000);
+    assert.is(await answer, '7000', 'what was read and what was refused was given back');
+  }
+  const crumbs = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.enqueue(new Uint8Array(1)),
+  });
+  assert.is(await send(crumbs), 'overloaded', 'a chunk costs more than its bytes');
+});
+
+raw('beyond the limit nobody waits, and places become free again', async () => {
+  const env = testEnv();
+  const waiters = new Waiters(env, 2);
+  const waiting = [waiters.wait(1, 60), waiters.wait(1, 60)];
+  const startMs = performance.now();
+  assert.is(await waiters.wait(1, 10_000), undefined);
+  assert.ok(performance.now() - startMs < 50);
+  assert.equal(await Promise.all(waiting), [undefined, undefined]);
+  const next = waiters.wait(1, 10_000);
+  waiters.release();
+  assert.is(await next, undefined);
 });
 
 for (const query of [

@@ -100,13 +100,12 @@ function createRouter(witness: Witness, metrics: () => Promise<string>): Handler
   };
   return async (request) => {
     const [path = ''] = (request.url ?? '').split('?', 1);
-    const isRead = request.method === 'GET' || request.method === 'HEAD';
     if (path === '/add-checkpoint' && request.method === 'POST') return submit(request);
     if (path === '/add-checkpoint') throw notAllowed('POST');
     const origin = /^\/([0-9a-f]{64})\/checkpoint$/.exec(path)?.[1];
     const read = Object.hasOwn(reads, path) ? reads[path] : undefined;
     if (origin === undefined && read === undefined) throw new LogError('not-found', 'not found');
-    if (!isRead) throw notAllowed('GET, HEAD');
+    if (!['GET', 'HEAD'].includes(request.method ?? '')) throw notAllowed('GET, HEAD');
     if (read !== undefined) return read();
     const note = await witness.latest(origin ?? '');
     if (note === undefined) throw new LogError('not-found', 'no checkpoint of it was cosigned');
@@ -133,8 +132,7 @@ function createBodyReader(): (request: IncomingMessage) => Promise<Uint8Array> {
         const above = Math.max(0, size + chunks.length * CHUNK_COST - BODY_SHARE);
         allAboveShare += above - aboveShare;
         aboveShare = above;
-        if (allAboveShare > MAX_ABOVE_SHARE)
-          throw new LogError('overloaded', 'too many bytes at once');
+        if (allAboveShare > MAX_ABOVE_SHARE) throw new LogError('overloaded', 'too many bytes');
       }
     } catch (error) {
       throw error instanceof LogError ? error : new LogError('request-malformed', 'cut off');

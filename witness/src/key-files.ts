@@ -2,6 +2,7 @@
 
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseUtf8 } from '@writ/core/bytes';
 import { isLogError, LogError } from '@writ/core/errors';
 import * as keys from '@writ/core/formats/key';
 import { openLevelHeads } from './heads-level.ts';
@@ -51,8 +52,7 @@ export async function loadKeyFiles(dir: string): Promise<keys.SignerKey[]> {
 async function loadKeyFile(path: string): Promise<keys.SignerKey> {
   if (((await stat(path)).mode & 0o077) !== 0)
     throw new LogError('config-invalid', `others can read ${path}; run chmod 600 ${path}`);
-  const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
-  return parseFile(path, (bytes) => keys.parseSignerKey(decode(bytes).replace(/\n$/, '')));
+  return parseFile(path, (b) => keys.parseSignerKey((parseUtf8(b) ?? '').replace(/\n$/, '')));
 }
 
 /** What `parse` makes of a file; its LogErrors name the file. */

@@ -1,5 +1,7 @@
 // C2SP tlog-witness, "add-checkpoint": the rules one by one, through the HTTP server.
 
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { concatBytes, utf8 } from '@writ/core/bytes';
 import { formatAddCheckpoint, MAX_ADD_CHECKPOINT_BYTES } from '@writ/core/formats/add-checkpoint';
 import { openNote, signText } from '@writ/core/formats/cosignature';
@@ -238,6 +240,34 @@ rule('a body over the limit is refused, declared or not', async ({ witness, log 
   const endless = await fetch(`${witness.url}/add-checkpoint`, init).then(read, () => undefined);
   assert.ok(endless === undefined || endless.status === 413);
   assert.is((await post(witness.url, log.body(0n, 5n))).status, 200);
+});
+
+/** Connections that have sent `request` and stay open. */
+async function openConnections(url: string, count: number, request: string): Promise<Socket[]> {
+  const { port, hostname } = new URL(url);
+  const sockets = Array.from({ length: count }, () => connect(Number(port), hostname));
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  for (const socket of sockets) socket.on('error', () => {}).write(request);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  return sockets;
+}
+
+rule('idle uploads keep nobody out', async ({ witness, log }) => {
+  const head = 'POST /add-checkpoint HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\nold';
+  const sockets = await openConnections(witness.url, 300, head);
+  assert.is((await post(witness.url, log.body(0n, 5n))).status, 200);
+  for (const socket of sockets) socket.destroy();
+});
+
+rule('large uploads that never end keep a small one out no more', async ({ witness, log }) => {
+  const head = 'POST /add-checkpoint HTTP/1.1\r\nhost: x\r\ncontent-length: 500001\r\n\r\n';
+  const sockets = await openConnections(witness.url, 160, head + 'x'.repeat(500_000));
+  const large = new Uint8Array(400_000).fill(0x61);
+  assert.is((await post(witness.url, large)).status, 503);
+  assert.is((await post(witness.url, log.body(0n, 5n))).status, 200);
+  for (const socket of sockets) socket.destroy();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.is((await post(witness.url, large)).status, 400, 'the memory was given back');
 });
 
 rule(

@@ -14,7 +14,7 @@ const NOW = BigInt(START_MS / 1000);
 
 test('time stands still while the clock is up to five minutes behind, and further back is an error', () => {
   let nowMs = START_MS;
-  const clock = createSigningClock(() => nowMs, 0n);
+  const clock = createSigningClock({ nowMs: () => nowMs }, 0n);
   assert.is(clock(), NOW);
   nowMs -= 300_000;
   assert.is(clock(), NOW);
@@ -26,8 +26,37 @@ test('time stands still while the clock is up to five minutes behind, and furthe
 
 test('a clock before 2026 signs nothing', () => {
   for (const nowMs of [0, Date.UTC(2026, 0, 1) - 1])
-    assert.throws(() => createSigningClock(() => nowMs, 0n)(), /before 2026/);
-  assert.ok(createSigningClock(() => Date.UTC(2026, 0, 1), 0n)() > 0n);
+    assert.throws(() => createSigningClock({ nowMs: () => nowMs }, 0n)(), /before 2026/);
+  assert.ok(createSigningClock({ nowMs: () => Date.UTC(2026, 0, 1) }, 0n)() > 0n);
+});
+
+test('a clock that is set forward by more than a day signs nothing until it is right again', () => {
+  const DAY_MS = 86_400_000;
+  const at = { wallMs: START_MS, monotonicMs: 5_000 };
+  const clocks = { nowMs: () => at.wallMs, monotonicMs: () => at.monotonicMs };
+  const clock = createSigningClock(clocks, 0n);
+  assert.is(clock(), NOW);
+  at.wallMs += 10 * 365 * DAY_MS;
+  for (let tries = 0; tries < 3; tries++) assert.throws(() => clock(), /set forward/);
+  at.wallMs = START_MS + 1_000;
+  assert.is(clock(), NOW + 1n, 'the wrong time left nothing behind');
+  at.wallMs += 30 * DAY_MS;
+  at.monotonicMs += 30 * DAY_MS;
+  assert.is(clock(), NOW + 1n + BigInt(30 * 86_400), 'a month without requests is no jump');
+  at.wallMs += DAY_MS;
+  assert.is(clock(), NOW + 1n + BigInt(31 * 86_400));
+});
+
+test('a trial finds what is wrong and moves nothing', () => {
+  let nowMs = START_MS;
+  const clock = createSigningClock({ nowMs: () => nowMs, monotonicMs: () => 0 }, 0n);
+  assert.is(clock(), NOW);
+  nowMs += 80_000_000;
+  clock({ isTrial: true });
+  nowMs = START_MS + 1_000;
+  assert.is(clock(), NOW + 1n, 'the trial was not the last reading');
+  nowMs = START_MS - 301_000;
+  assert.throws(() => clock({ isTrial: true }), /behind the last cosignature/);
 });
 
 test('the last time survives a restart, and is the same for all logs', async () => {

@@ -12,6 +12,7 @@ import { readLiveness, readReadiness } from './health.ts';
 import { readHistory, readHistoryNote } from './history.ts';
 import { openApiDocument } from './openapi.ts';
 import { PackedBundles } from './packed-bundles.ts';
+import { ProofWaits } from './proof-waits.ts';
 import {
   readCheckpoint,
   readConsistency,
@@ -74,9 +75,10 @@ function bindHandlers(deps: AppDeps): Readonly<Record<Operation, Handler>> {
   const entryBodies = new BodyReader(MAX_ENTRY_BYTES_IN_FLIGHT);
   const batchBodies = new BodyReader(MAX_BATCH_BYTES_IN_FLIGHT);
   const packed = new PackedBundles();
+  const waits = new ProofWaits(deps.publisher);
   const openApi = openApiDocument(deps.softwareVersion);
   return {
-    addEntry: (call) => addEntry(deps, entryBodies, call),
+    addEntry: (call) => addEntry(deps, entryBodies, waits, call),
     addBatch: (call) => addBatch(deps, batchBodies, call),
     checkpoint: (call) => readCheckpoint(deps, call),
     tile: (call) => readTile(deps, packed, call),
@@ -201,7 +203,7 @@ function problemReply(faultLog: FaultLog, error: unknown, requestId: string): Re
 function toResponse({ status, headers, body }: Reply, requestId: string, route?: Route): Response {
   const isRead = route === undefined || route.method === 'get';
   const bytes = typeof body === 'string' ? utf8(body) : body;
-  return new Response(bytes === null ? null : new Uint8Array(bytes), {
+  return new Response(bytes === null ? null : viewOf(bytes), {
     status,
     headers: {
       ...headers,
@@ -212,6 +214,14 @@ function toResponse({ status, headers, body }: Reply, requestId: string, route?:
       ...(isRead ? { 'access-control-allow-origin': '*' } : {}),
     },
   });
+}
+
+/** The bytes for a Response, which copies them itself: bundles are large, and a second copy shows. */
+function viewOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset, length } = bytes;
+  return buffer instanceof ArrayBuffer
+    ? new Uint8Array(buffer, byteOffset, length)
+    : new Uint8Array(bytes);
 }
 
 function indexPage({ publisher, profile }: AppDeps): string {

@@ -7,31 +7,36 @@ import { MAX_ENTRY_SIZE } from '@writ/core/formats/entry-bundle';
 import { formatTlogProof } from '@writ/core/formats/tlog-proof';
 import { type Admitted, type Authorities, admitStatement } from '../admission/statement.ts';
 import type { Sequenced } from '../log/batch.ts';
-import type { CheckpointRecord } from '../storage/port.ts';
 import { MAX_BATCH_BODY, MAX_BATCH_ITEMS, splitByteStrings } from './batch.ts';
 import type { BodyReader } from './body.ts';
 import type { AppDeps } from './deps.ts';
 import { PROBLEM_TYPE, type Problem, problemOf } from './errors.ts';
+import type { ProofWaits } from './proof-waits.ts';
 import { type Call, jsonReply, queryNumber, type Reply, textReply } from './reply.ts';
 import { BYTES, CBOR_SEQUENCE, COSE } from './route-parts.ts';
 
 /** Longest wait that a submitter may ask for. */
 export const MAX_WAIT_SECONDS = 60;
-/** How often a wait looks whether its client is still there. */
-const LOOK_MS = 500;
 
 /** `POST /add`: resolves when the entry is durable, or published when the caller waits. */
-export async function addEntry(deps: AppDeps, bodies: BodyReader, call: Call): Promise<Reply> {
+export async function addEntry(
+  deps: AppDeps,
+  bodies: BodyReader,
+  waits: ProofWaits,
+  call: Call,
+): Promise<Reply> {
   const wait = waitSeconds(call);
   if (deps.profile === 'statements') requireType(call, [COSE, BYTES]);
   const body = await bodies.read(call.c, MAX_ENTRY_SIZE);
   if (deps.profile === 'raw') {
     const { index } = await deps.log.add(body);
-    return wait === undefined ? textReply(String(index)) : waitReply(deps, call, index, wait);
+    return wait === undefined
+      ? textReply(String(index))
+      : waitReply(deps, waits, call, index, wait);
   }
   const admitted = await admitStatement(body, authoritiesOf(deps));
   const sequenced = await deps.log.add(admitted.entry, admitted.move);
-  if (wait !== undefined) return waitReply(deps, call, sequenced.index, wait);
+  if (wait !== undefined) return waitReply(deps, waits, call, sequenced.index, wait);
   if (call.c.req.header('accept')?.startsWith('text/plain') === true)
     return textReply(String(sequenced.index));
   return jsonReply({ ...resultOf(admitted, sequenced), status: 'sequenced' });
@@ -110,35 +115,18 @@ function waitSeconds({ c, query }: Call): number | undefined {
 /** The proof file once a checkpoint with quorum covers the entry; 202 when that takes longer. */
 async function waitReply(
   deps: AppDeps,
+  waits: ProofWaits,
   call: Call,
   index: number,
   seconds: number,
 ): Promise<Reply> {
-  const record = await awaitPublished(deps, call, index + 1, seconds * 1000);
+  const record = await waits.published(call.c, index + 1, seconds * 1000);
   if (record === undefined) return notYetPublished(call, index);
   const hashes = deps.log.proveInclusion(index, record.size);
   return textReply(formatTlogProof({ index: BigInt(index), hashes, checkpoint: record.note }), {
     'preference-applied': `wait=${seconds}`,
     'cache-control': 'no-store',
   });
-}
-
-/**
- * In short waits, so that a client who goes away costs nothing for long. Where the publisher gives up at once,
- * having stopped or having too many that wait, the rest of them end at once too.
- */
-async function awaitPublished(
-  { publisher }: AppDeps,
-  { c }: Call,
-  size: number,
-  timeoutMs: number,
-): Promise<CheckpointRecord | undefined> {
-  const socket = c.env?.incoming?.socket;
-  for (let leftMs = timeoutMs; leftMs > 0 && socket?.destroyed !== true; leftMs -= LOOK_MS) {
-    const record = await publisher.waitFor(size, Math.min(leftMs, LOOK_MS));
-    if (record !== undefined) return record;
-  }
-  return undefined;
 }
 
 function notYetPublished({ requestId }: Call, index: number): Reply {
