@@ -100,10 +100,21 @@ export function formatResult(report: Report, style: Style): string {
 
 function factLines(name: string, value: unknown): string[] {
   if (value === null || value === undefined) return [];
-  if (Array.isArray(value)) return value.flatMap((item) => factLines(name, item));
+  if (Array.isArray(value)) return value.flatMap((item) => itemLines(name, item));
   if (typeof value === 'object')
     return Object.entries(value).flatMap(([key, item]) => factLines(`${name} ${key}`, item));
   return [`${name}: ${value}`];
+}
+
+/** An item of a list on one line: `cosignatures: witness w1, timestamp 1795194054`. */
+function itemLines(name: string, item: unknown): string[] {
+  const isFlat =
+    typeof item === 'object' &&
+    item !== null &&
+    Object.values(item).every((value) => typeof value !== 'object');
+  if (!isFlat) return factLines(name, item);
+  const words = Object.entries(item).map(([key, value]) => `${key} ${value}`);
+  return [`${name}: ${words.join(', ')}`];
 }
 
 function formatStep({ name, ok, expected, got, why, next }: ReportedStep, style: Style): string {
