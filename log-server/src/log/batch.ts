@@ -68,6 +68,9 @@ export interface Prepared {
   readonly outcomes: readonly Outcome[];
 }
 
+/** Constitutions in one commit: each may bring 128 keys, and others have their turn between two commits. */
+const MAX_BATCH_LAWS = 2;
+
 /** How many of the waiting submissions fit into the next commit, at least one. */
 export function countForBatch(waiting: readonly Submission[], from: number, size: number): number {
   const most = Math.min(
@@ -76,7 +79,11 @@ export function countForBatch(waiting: readonly Submission[], from: number, size
     waiting.length - from,
   );
   let bytes = 0;
+  let laws = 0;
   for (let i = 0; i < most; i++) {
+    const kind = waiting[from + i]?.move?.step?.payload.kind;
+    if (kind === 'constitution-amend' || kind === 'village-create') laws++;
+    if (laws > MAX_BATCH_LAWS) return i;
     bytes += 2 + (waiting[from + i]?.entry.length ?? 0);
     if (bytes > MAX_BATCH_BYTES && i > 0) return i;
   }

@@ -224,6 +224,7 @@ export class Log extends StoredTree {
         await this.#commit(waiting.slice(from, from + count));
         await this.#recordDenials();
         from += count;
+        if (from < waiting.length) await new Promise((resolve) => setImmediate(resolve));
       }
       if (sealing.length > 0 && this.ledger !== undefined)
         await this.#settleSealing(sealing, this.ledger);
