@@ -130,7 +130,7 @@ test('goes on after a stop with the same keys, entries and versions', async (wor
   const first = await start(world);
   await run('e2e/dist/submit.js', [`examples/${EXAMPLE}.json`], data);
   const head = await readHead(first.url);
-  assert.is(head[1], '1');
+  assert.ok(Number(head[1]) >= 2, 'the village and its policy, and state roots');
   const policy = await readFile(join(data, 'trust.policy'), 'utf8');
   assert.is(await end(first, 'SIGTERM'), 0);
   await assertNobodyListens(first.url);
@@ -142,7 +142,7 @@ test('goes on after a stop with the same keys, entries and versions', async (wor
   assert.is(withoutPort(now), withoutPort(policy), 'same keys and witness ports');
   assert.match(now, second.url, 'the trust policy follows the log to its new port');
   const again = await run('e2e/dist/submit.js', [`examples/${EXAMPLE}.json`], data);
-  assert.match(again.stdout, `entry 1  ${EXAMPLE}, version 2`);
+  assert.match(again.stdout, new RegExp(`entry [0-9]+ {2}${EXAMPLE}, version 2`));
   assert.is(await end(second, 'SIGHUP'), 0);
 });
 

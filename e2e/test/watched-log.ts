@@ -86,6 +86,7 @@ export class Watched {
     const clock = { nowMs: 1_800_000_000_000 };
     const env: Env = {
       nowMs: () => clock.nowMs,
+      monotonicMs: () => clock.nowMs,
       random: (length) => crypto.getRandomValues(new Uint8Array(length)),
       fetch: globalThis.fetch,
       sleep: (ms, signal) =>

@@ -11,6 +11,8 @@ export interface Logger {
 export interface Env {
   /** Wall clock, milliseconds since 1970. */
   nowMs(): number;
+  /** A clock that never jumps, in milliseconds; that of the process unless given. */
+  monotonicMs?(): number;
   /** Fresh random bytes. */
   random(length: number): Uint8Array;
   readonly fetch: typeof globalThis.fetch;

@@ -52,8 +52,17 @@ export interface Service {
   close(): Promise<void>;
 }
 
-/** Starts a log on an opened store: compares with the witnesses first, then listens. */
+/** Starts a log on an opened store, which it closes when it cannot: compares with the witnesses first, then listens. */
 export async function startService(env: Env, options: ServiceOptions): Promise<Service> {
+  try {
+    return await start(env, options);
+  } catch (error) {
+    await options.store.close().catch(() => undefined); // the first reason is the one to hear
+    throw error;
+  }
+}
+
+async function start(env: Env, options: ServiceOptions): Promise<Service> {
   const { store, profile, softwareVersion } = options;
   await bindProfile(store, profile);
   const metrics = createMetrics(softwareVersion, options.processMetrics);
@@ -96,7 +105,6 @@ export async function startService(env: Env, options: ServiceOptions): Promise<S
     log.hold('its witnesses have not confirmed that its data is the newest');
   const port = await listen(server, options.port, options.host).catch(async (error: unknown) => {
     await publisher.stop();
-    await log.close();
     throw error;
   });
   const close = async (): Promise<void> => {
@@ -129,7 +137,7 @@ function loadLedger(env: Env, options: ServiceOptions): Ledger {
     throw new LogError('config-invalid', 'a log of statements has an Ed25519 key');
   const clock = new LogClock({
     nowSeconds: () => env.nowMs() / 1000,
-    monotonicMs: () => performance.now(),
+    monotonicMs: () => env.monotonicMs?.() ?? performance.now(),
   });
   const ledger = new Ledger({ origin, signer, clock });
   ledger.load(options.store, options.store.latestCheckpoint?.size ?? 0);

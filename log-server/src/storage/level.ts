@@ -171,12 +171,21 @@ class LevelStore implements LogStore {
     // 2: the entries are on the disk before anything says so.
     await this.#entries.sync();
     // 3: the decision.
-    await this.#db.batch(this.#rowsOf(batch), DURABLE);
+    await this.#write(this.#rowsOf(batch));
     // 4: derived; made again at the next start when we stop here.
     this.#hashes.write(this.head.size, batch.hashes);
     this.#entries.advance(batch.entries, batch.head.size - batch.previousSize);
     this.head = batch.head;
     if (segmentOf(this.head.size) * SEGMENT_ENTRIES > this.#derived) this.#keepDerived();
+  }
+
+  /** One durable batch. After a failure nobody knows whether it took effect, so it is never `storage-full`. */
+  async #write(rows: Put[]): Promise<void> {
+    try {
+      await this.#db.batch(rows, DURABLE);
+    } catch (error) {
+      throw new LogError('storage-failed', 'the store could not be written', {}, error);
+    }
   }
 
   #rowsOf(batch: Append): Put[] {
@@ -218,12 +227,12 @@ class LevelStore implements LogStore {
   }
 
   async putProfile(profile: string): Promise<void> {
-    await this.#db.batch([{ type: 'put', key: 'profile', value: textBytes(profile) }], DURABLE);
+    await this.#write([{ type: 'put', key: 'profile', value: textBytes(profile) }]);
     this.profile = profile;
   }
 
   async putSigned(note: Uint8Array): Promise<void> {
-    await this.#db.batch([{ type: 'put', key: 'signed', value: note }], DURABLE);
+    await this.#write([{ type: 'put', key: 'signed', value: note }]);
     this.signed = note.slice();
   }
 
@@ -238,7 +247,7 @@ class LevelStore implements LogStore {
     const rows: Put[] = [
       { type: 'put', key: checkpointKey(record.number), value: encodeRow(record) },
     ];
-    await this.#db.batch(rows, DURABLE);
+    await this.#write(rows);
     this.latestCheckpoint = record;
   }
 
