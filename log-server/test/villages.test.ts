@@ -1,7 +1,7 @@
 // Villages on the server: rules at admission, a state root at the end of every published tree, stream proofs, and
 // the same after a restart.
 
-import { equalBytes, formatBase64, formatHex, parseBase64, utf8 } from '@writ/core/bytes';
+import { equalBytes, formatHex, parseBase64, utf8 } from '@writ/core/bytes';
 import { verifyEd25519 } from '@writ/core/ed25519';
 import { isLogError } from '@writ/core/errors';
 import { parsePolicy } from '@writ/core/formats/tlog-policy';
@@ -9,90 +9,23 @@ import { sha256 } from '@writ/core/sha256';
 import { decodePayload } from '@writ/core/statements/kinds';
 import { decodeStatement } from '@writ/core/statements/statement';
 import { decodeStreamProof } from '@writ/core/streams/stream-proof';
-import { parseAuthors } from '@writ/log-server/admission/authors';
-import { createApp } from '@writ/log-server/http/app';
 import { openMemoryStore } from '@writ/log-server/storage/memory';
-import type { LogStore } from '@writ/log-server/storage/port';
 import { openStreamProof } from '@writ/verifier/stream';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type AppWorld, appWorld, COSE, post, problemCode } from './app-world.ts';
-import { change, constitution, keyOf, moveOf, statementOf } from './village-statements.ts';
+import { appWorld, COSE, post, problemCode } from './app-world.ts';
+import { change, moveOf } from './village-statements.ts';
+import {
+  appWorldWithSteadyClock,
+  jsonOf,
+  makeVillage,
+  proofOf,
+  refusalOf,
+  VILLAGE,
+} from './village-world.ts';
 import { LOG_KEY } from './world.ts';
 
 const test = suite('villages');
-const VILLAGE = 'village/north';
-
-interface Village extends AppWorld {
-  /** Submits a statement at the head of its stream. */
-  submit(
-    payload: Parameters<typeof statementOf>[1],
-    who: string,
-    stream?: string,
-  ): Promise<Response>;
-  publish(): Promise<void>;
-}
-
-/** A log whose wall clock can be moved while its steady clock goes on; `next` is a statement that it would take. */
-function appWorldWithSteadyClock(store: LogStore): AppWorld & { readonly next: Uint8Array } {
-  const steadyMs = Date.now() - performance.now();
-  const world = appWorld('statements', { store, monotonicMs: () => performance.now() + steadyMs });
-  const head = world.log.streamHead(VILLAGE);
-  return { ...world, next: statementOf(VILLAGE, change(1), 'ben', head) };
-}
-
-/** A log on which Ada may found villages and strangers may write to inboxes. */
-async function makeVillage(
-  store: LogStore = openMemoryStore(),
-  approvals = 1,
-  recordDenials = false,
-): Promise<Village> {
-  const world = appWorld('statements', { store });
-  const line = (who: string, stream: string): string =>
-    `author ${who} ed25519 ${formatBase64(keyOf(who).publicKey)} ${stream}\n`;
-  const authors = parseAuthors(utf8(line('ada', 'village/*') + line('eve', 'inbox/*')));
-  const deps = { ...world.deps, authors: () => authors };
-  const app = createApp(deps);
-  const request: AppWorld['request'] = async (path, init) => app.request(path, init);
-  const submit: Village['submit'] = async (payload, who, stream = VILLAGE) => {
-    const head = world.log.streamHead(stream);
-    return request('/add', post(statementOf(stream, payload, who, head), COSE));
-  };
-  const publish = async (): Promise<void> => {
-    await world.publisher.publishNow();
-  };
-  await world.publisher.publishNow('start');
-  if (world.log.streamHead(VILLAGE) === undefined) {
-    const founded = await submit(
-      {
-        kind: 'village-create',
-        name: 'North',
-        constitution: constitution(approvals, recordDenials),
-      },
-      'ada',
-    );
-    assert.is(founded.status, 200, await founded.clone().text());
-  }
-  return { ...world, deps, request, submit, publish };
-}
-
-async function proofOf(world: Village, path: string): Promise<Uint8Array> {
-  const response = await world.request(path);
-  assert.is(response.status, 200, await response.clone().text());
-  return new Uint8Array(await response.arrayBuffer());
-}
-
-async function jsonOf(world: Village, path: string): Promise<Record<string, unknown>> {
-  const response = await world.request(path);
-  assert.is(response.status, 200, await response.clone().text());
-  const body: Record<string, unknown> = JSON.parse(await response.text());
-  return body;
-}
-
-async function refusalOf(response: Response): Promise<string> {
-  const body: { refusal?: string; type: string } = JSON.parse(await response.text());
-  return body.refusal ?? body.type;
-}
 
 test('every published tree ends with a state root over the entries before it', async () => {
   const world = await makeVillage();
