@@ -5,7 +5,7 @@
 //   replay.states.get('village/north-grid');
 
 import { formatHex } from '../bytes.ts';
-import { Ed25519Verifier, isEd25519PublicKey } from '../ed25519.ts';
+import { isEd25519PublicKey } from '../ed25519.ts';
 import { bug, LogError } from '../errors.ts';
 import type { StateRoot } from '../statements/kinds/log.ts';
 import { decodePayload } from '../statements/kinds.ts';
@@ -18,6 +18,7 @@ import type { Step } from './position.ts';
 import { contextAt, reduce, type StreamState, type StreamStates, signerKey } from './reduce.ts';
 import { type Effect, refusalError } from './refusal.ts';
 import type { IndexValue } from './stream-index.ts';
+import { Verifiers } from './verifiers.ts';
 
 /** A leaf of the log. */
 export interface LogEntry {
@@ -56,14 +57,11 @@ export interface ReplayState {
   readonly unchecked: number;
 }
 
-/** Keys whose import is worth remembering; a log has far more statements than authors. */
-const MAX_VERIFIERS = 4096;
-
 /** Replays entry after entry. After an error it is of no more use. */
 export class Replay implements ReplayState {
   readonly #options: ReplayOptions;
   readonly #states: Map<string, StreamState>;
-  readonly #verifiers = new Map<string, Ed25519Verifier>();
+  readonly #verifiers = new Verifiers();
   #size: number;
   #unchecked = 0;
 
@@ -117,20 +115,10 @@ export class Replay implements ReplayState {
       return;
     }
     try {
-      checkStatementSignature(statement, this.#verifierOf(key));
+      checkStatementSignature(statement, this.#verifiers.of(key));
     } catch (error) {
       throw withPlace(error, placeOf(statement, index));
     }
-  }
-
-  #verifierOf(key: Uint8Array): Ed25519Verifier {
-    const name = formatHex(key);
-    const known = this.#verifiers.get(name);
-    if (known !== undefined) return known;
-    if (this.#verifiers.size === MAX_VERIFIERS) this.#verifiers.clear();
-    const verifier = new Ed25519Verifier(key);
-    this.#verifiers.set(name, verifier);
-    return verifier;
   }
 
   #checkIndex({ statement, payload }: Step, index: number): void {

@@ -3,13 +3,14 @@
 // place. Whose key it is, the village says for its members, and the authors file for everybody else.
 
 import { equalBytes, formatHex } from '@writ/core/bytes';
-import { Ed25519Verifier } from '@writ/core/ed25519';
+import type { Ed25519Verifier } from '@writ/core/ed25519';
 import { LogError } from '@writ/core/errors';
 import { MAX_ENTRY_SIZE } from '@writ/core/formats/entry-bundle';
 import { decodePayload } from '@writ/core/statements/kinds';
 import { checkStatementSignatureAsync, decodeStatement } from '@writ/core/statements/statement';
 import type { Step } from '@writ/core/streams/position';
 import { contextAt, type StreamStates, signerKey } from '@writ/core/streams/reduce';
+import type { Verifiers } from '@writ/core/streams/verifiers';
 import type { StreamMove } from '../log/batch.ts';
 import { type Author, type Authors, keyIdText, mayWrite } from './authors.ts';
 
@@ -26,6 +27,8 @@ export interface Authorities {
   readonly states: StreamStates;
   /** The Ed25519 public key of the log, with which only the log itself writes. */
   readonly logKey: Uint8Array;
+  /** Keys of members, ready from one statement to the next. */
+  readonly verifiers: Verifiers;
 }
 
 /**
@@ -47,7 +50,10 @@ export async function admitStatement(
 }
 
 /** The key that must have signed. A village that is there speaks for its members; the reducer has the last word. */
-function verifierOf(step: Step, { authors, states, logKey }: Authorities): Ed25519Verifier {
+function verifierOf(
+  step: Step,
+  { authors, states, logKey, verifiers }: Authorities,
+): Ed25519Verifier {
   const { stream, keyId } = step.statement;
   const author = authors.get(keyIdText(keyId));
   const named = signerKey(step, contextAt(states, 0, logKey));
@@ -59,7 +65,7 @@ function verifierOf(step: Step, { authors, states, logKey }: Authorities): Ed255
   if (named === undefined || step.payload.kind === 'village-create') {
     return requirePermission(author, step).verifier;
   }
-  return author?.verifier ?? new Ed25519Verifier(named);
+  return author?.verifier ?? verifiers.of(named);
 }
 
 function requirePermission(author: Author | undefined, { statement }: Step): Author {

@@ -5,6 +5,7 @@ import { splitCborSequence } from '@writ/core/cbor/decode';
 import { bug, isLogError, LogError } from '@writ/core/errors';
 import { MAX_ENTRY_SIZE } from '@writ/core/formats/entry-bundle';
 import { formatTlogProof } from '@writ/core/formats/tlog-proof';
+import { Verifiers } from '@writ/core/streams/verifiers';
 import { type Admitted, type Authorities, admitStatement } from '../admission/statement.ts';
 import type { Sequenced } from '../log/batch.ts';
 import { MAX_BATCH_BODY, MAX_BATCH_ITEMS, splitByteStrings } from './batch.ts';
@@ -46,7 +47,12 @@ export async function addEntry(
 function authoritiesOf({ authors, log, publisher }: AppDeps): Authorities {
   const logKey =
     publisher.keys.find(({ type }) => type === 0x01)?.publicKey ?? bug('a log has an Ed25519 key');
-  return { authors: authors(), states: log.ledger?.states ?? new Map(), logKey };
+  return {
+    authors: authors(),
+    states: log.ledger?.states ?? new Map(),
+    logKey,
+    verifiers: log.ledger?.verifiers ?? new Verifiers(),
+  };
 }
 
 function resultOf(admitted: Admitted, { index, isDuplicate }: Sequenced): object {

@@ -13,6 +13,7 @@ import { decodeStatement, signStatement } from '@writ/core/statements/statement'
 import type { Head, Step } from '@writ/core/streams/position';
 import { contextAt, reduce, type StreamState, type StreamStates } from '@writ/core/streams/reduce';
 import { refusalError } from '@writ/core/streams/refusal';
+import { Verifiers } from '@writ/core/streams/verifiers';
 import type { LogStore, StreamHead } from '../storage/port.ts';
 import { Denials } from './denials.ts';
 import { IndexTree, type ProvenStream } from './index-tree.ts';
@@ -63,6 +64,8 @@ export class Ledger {
   /** A state root was made and is not durable yet. */
   #isSealing = false;
   readonly #denials = new Denials();
+  /** Keys of members and authors, ready from one statement to the next. */
+  readonly verifiers: Verifiers = new Verifiers();
 
   constructor(author: LogAuthor) {
     this.#author = author;
@@ -81,10 +84,6 @@ export class Ledger {
   headOf(stream: string): StreamHead | undefined {
     const state = this.#states.get(stream);
     return state === undefined ? undefined : streamHead(state.head);
-  }
-
-  get streams(): number {
-    return this.#states.size;
   }
 
   /** Time of the latest state root. */
