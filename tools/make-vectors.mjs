@@ -11,8 +11,14 @@ import { dirname, join } from 'node:path';
 import { filesIn, repositoryRoot } from './repository-files.mjs';
 import { checkpointVectors } from './vectors/checkpoints.mjs';
 import { encodingVectors } from './vectors/encodings.mjs';
+import { manifestVectors } from './vectors/manifests.mjs';
+import { nodeVectors } from './vectors/node-records.mjs';
 import { noteVectors } from './vectors/notes.mjs';
 import { policyVectors } from './vectors/policies.mjs';
+import { policyIrVectors } from './vectors/policy-irs.mjs';
+import { policySpecVectors } from './vectors/policy-specs.mjs';
+import { openingVectors } from './vectors/private-villages.mjs';
+import { selectorVectors } from './vectors/selectors.mjs';
 import { statementVectors } from './vectors/statements.mjs';
 import { streamIndexVectors } from './vectors/stream-index.mjs';
 import { streamProofVectors } from './vectors/stream-proof.mjs';
@@ -32,8 +38,14 @@ export function allVectors() {
     encodingVectors,
     statementVectors,
     villageVectors,
+    nodeVectors,
+    openingVectors,
     streamIndexVectors,
     streamProofVectors,
+    manifestVectors,
+    policySpecVectors,
+    policyIrVectors,
+    selectorVectors,
   ];
   for (const { format, verdict, name, ...vector } of makers.flatMap((make) => [...make()])) {
     const path = `${FOLDER}/${format}/${verdict}/${name}.json`;

@@ -185,7 +185,7 @@ export class Ed25519Signer {
     if (nativeCrypto === undefined || this.#native === undefined) {
       return ed25519.sign(message, this.#seed);
     }
-    return Uint8Array.from(nativeCrypto.sign(null, message, this.#native));
+    return new Uint8Array(nativeCrypto.sign(null, message, this.#native));
   }
 }
 

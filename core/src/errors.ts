@@ -27,6 +27,7 @@ export const ERROR_CODES = {
   'fork-proof-malformed': 'a fork proof file is not well formed',
   'stream-proof-malformed': 'a stream proof, or the index proof in it, is not well formed',
   'state-root-fault-malformed': 'a state root fault is not well formed, or shows no fault',
+  'opening-malformed': 'the opening of a sealed statement is not well formed',
   'evidence-malformed': 'an evidence file is not well formed, or does not show what it says',
   // verification
   'origin-unknown': 'the trust policy lists no log with this origin',
@@ -42,6 +43,8 @@ export const ERROR_CODES = {
   'stream-incomplete': 'the statements are not those of the stream, without a gap',
   'stream-rolled-back': 'a stream ends before a statement that was accepted before',
   'entry-absent': 'the entry is not in the log at this size',
+  'opening-failed': 'an opening is not that of the sealed statement',
+  'opening-missing': 'a sealed statement cannot be judged without its opening',
   'nothing-to-verify': 'there is nothing to verify against',
   // admission
   'entry-empty': 'an entry must have at least one byte',
@@ -60,6 +63,7 @@ export const ERROR_CODES = {
   'method-not-allowed': 'the resource does not support this method',
   'not-published': 'the log has not published a checkpoint that covers this yet',
   'request-timeout': 'the request took too long to arrive',
+  'rate-limited': 'the village has had all the requests of this minute',
   overloaded: 'the log takes no more work for the moment',
   'log-held': 'the log takes no entries until its witnesses have confirmed its state',
   'log-stopped': 'the log accepts no entries until an operator has looked at it',

@@ -26,7 +26,7 @@ const anchor = fc.option(fc.record({ leafIndex: index, proof }, PLAIN));
 const place = fc.record({ leafIndex: index, span: fc.nat(2), proof }, PLAIN);
 const chain = fc.array(bytes, { maxLength: 3 });
 const span = fc.record({ chain, before: anchor, after: anchor }, PLAIN);
-const page: fc.Arbitrary<FollowPage> = fc.record(
+const pageParts = fc.record(
   {
     streamProof: bytes,
     since: index,
@@ -35,6 +35,12 @@ const page: fc.Arbitrary<FollowPage> = fc.record(
     spans: fc.array(span, { minLength: 3, maxLength: 4 }),
   },
   PLAIN,
+);
+const page: fc.Arbitrary<FollowPage> = pageParts.chain((parts) =>
+  fc
+    .constantFrom(0, parts.places.length)
+    .chain((length) => fc.array(bytes, { minLength: length, maxLength: length }))
+    .map((openings) => ({ ...parts, openings })),
 );
 
 const SAMPLE: FollowPage = {
@@ -52,6 +58,7 @@ const SAMPLE: FollowPage = {
       after: null,
     },
   ],
+  openings: [],
 };
 
 function refused(input: Uint8Array, title: string): void {
@@ -111,6 +118,11 @@ test('are refused in any other shape', () => {
   for (const [title, at, item] of cases) refused(encodeCbor(items.with(at, item)), title);
   refused(encodeCbor(items.slice(0, 5)), 'an item less');
   refused(encodeCbor([...items, null]), 'an item more');
+  const opening = Uint8Array.of(1);
+  assert.equal(decodeFollowPage(encodeCbor([...items, [opening, opening]])).openings.length, 2);
+  refused(encodeCbor([...items, []]), 'no openings, and a list of them');
+  refused(encodeCbor([...items, [opening]]), 'fewer openings than places');
+  refused(encodeCbor([...items, [opening, null]]), 'an opening left out');
   refused(encodeCbor(1), 'a number');
 });
 

@@ -6,6 +6,7 @@ import {
   MLDSA44_PUBLIC_KEY_SIZE,
   MLDSA44_SIGNATURE_SIZE,
   Mldsa44Signer,
+  portableVerifyMldsa44,
   verifyMldsa44,
 } from '@writ/core/mldsa44';
 import { suite } from 'uvu';
@@ -55,6 +56,58 @@ test('malformed keys, signatures and contexts are refused without an exception',
   assert.not(verifyMldsa44(message, signature, publicKey.subarray(1)));
   assert.not(isMldsa44PublicKey(publicKey.subarray(1)));
   assert.not(verifyMldsa44(message, signature, publicKey, new Uint8Array(256)));
+});
+
+// FIPS 204 §7.2: a signature is c~ (32 bytes), z (4 x 576) and h (80 indices, then 4 counts).
+const [Z, H, COUNTS] = [32, 32 + 4 * 576, 32 + 4 * 576 + 80];
+
+/** Spoils a copy of the signature. */
+function spoilt(spoil: (bytes: Uint8Array) => void): Uint8Array {
+  const bytes = signature.slice();
+  spoil(bytes);
+  return bytes;
+}
+
+const FORGERIES: Readonly<Record<string, Uint8Array>> = {
+  'c~ is zero': spoilt((bytes) => bytes.fill(0, 0, Z)),
+  'z is as large as it can be written': spoilt((bytes) => bytes.fill(0, Z, H)),
+  'z is as small as it can be written': spoilt((bytes) => bytes.fill(0xff, Z, H)),
+  'a coefficient of z is at the bound': spoilt((bytes) => bytes.set([0x4e, 0, 0], Z)),
+  'there is no hint': spoilt((bytes) => bytes.fill(0, H)),
+  'a count is above omega': spoilt((bytes) => bytes.fill(81, COUNTS)),
+  'counts fall': spoilt((bytes) => bytes.set([2, 1], COUNTS)),
+  'two indices of a polynomial are out of order': spoilt((bytes) =>
+    bytes.set([bytes[H + 1] ?? 0, bytes[H] ?? 0], H),
+  ),
+  'an index stands twice': spoilt((bytes) => bytes.set([bytes[H + 1] ?? 0], H)),
+  'a byte behind the last index is not zero': spoilt((bytes) => bytes.set([1], COUNTS - 1)),
+};
+
+test('the native implementation and the portable one give the same verdicts', () => {
+  const { publicKey } = signer;
+  const both = (bytes: Uint8Array, key = publicKey): string =>
+    `${verifyMldsa44(message, bytes, key)} ${portableVerifyMldsa44(message, bytes, key)}`;
+  assert.is(both(signature), 'true true');
+  for (const [reason, bytes] of Object.entries(FORGERIES)) {
+    assert.not.equal(bytes, signature, reason);
+    assert.is(both(bytes), 'false false', reason);
+  }
+  for (let at = 0; at < signature.length; at += 131)
+    assert.is(both(spoilt((bytes) => bytes.set([(bytes[at] ?? 0) ^ 0x40], at))), 'false false');
+  for (let at = 0; at < publicKey.length; at += 131)
+    assert.is(both(signature, publicKey.with(at, (publicKey[at] ?? 0) ^ 1)), 'false false');
+  for (let seed = 0; seed < 8; seed++) {
+    const other = new Mldsa44Signer(new Uint8Array(32).fill(100 + seed));
+    assert.is(both(other.sign(message), other.publicKey), 'true true');
+    assert.is(both(other.sign(message)), 'false false');
+  }
+});
+
+test('a key array that changes is another key', () => {
+  const key = signer.publicKey.slice();
+  assert.ok(verifyMldsa44(message, signature, key));
+  key[40] = (key[40] ?? 0) ^ 1;
+  assert.not(verifyMldsa44(message, signature, key));
 });
 
 test('a seed has 32 bytes', () => {

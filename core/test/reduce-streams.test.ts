@@ -9,7 +9,6 @@ import { isLogError, type LogError } from '@writ/core/errors';
 import { sha256 } from '@writ/core/sha256';
 import type { Payload } from '@writ/core/statements/kinds';
 import { decodeStatement } from '@writ/core/statements/statement';
-import { reduceNode } from '@writ/core/streams/node';
 import { reducePackage } from '@writ/core/streams/package';
 import { contextAt, signerKey } from '@writ/core/streams/reduce';
 import { refusalError } from '@writ/core/streams/refusal';
@@ -144,37 +143,22 @@ test('the audit stream with the name of a village is for its members', () => {
   assert.is(world.refusal(AUDIT, note, 'eve').code, 'key-revoked');
 });
 
-test('streams of nodes and packages belong to the key that began them', () => {
+test('the stream of a package belongs to the key that began it', () => {
   const world = foundedWorld();
   const at = contextAt(world.states, world.entries.length, LOG_KEY.publicKey);
   const payload: Payload = { kind: 'note', text: 'of a kind to come' };
-  const streams = [
-    ['node/north-grid/ups-17', reduceNode],
-    ['package/drivers/proxmox.ve', reducePackage],
-  ] as const;
-  for (const [stream, reduceOne] of streams) {
-    const first = decodeStatement(world.sign(stream, payload, keyOf('node')));
-    const begun = reduceOne(undefined, { statement: first, payload }, at);
-    assert.ok(begun.admitted);
-    if (!begun.admitted) continue;
-    const next = { seq: 1, previous: first.id };
-    const second = decodeStatement(world.sign(stream, payload, keyOf('node'), next));
-    assert.ok(reduceOne(begun.state, { statement: second, payload }, at).admitted);
-    const foreign = decodeStatement(world.sign(stream, payload, keyOf('oz'), next));
-    const refused = reduceOne(begun.state, { statement: foreign, payload }, at);
-    assert.is(refused.admitted ? '' : refused.refusal.code, 'author-not-owner');
-    const gap = reduceOne(undefined, { statement: second, payload }, at);
-    assert.is(gap.admitted ? '' : gap.refusal.code, 'position-wrong');
-  }
-});
-
-test('a node has a village', () => {
-  const world = new World();
-  const payload: Payload = { kind: 'note', text: 'of a kind to come' };
-  const statement = decodeStatement(world.sign('node/nowhere/ups-17', payload, keyOf('node')));
-  const context = contextAt(world.states, 0, LOG_KEY.publicKey);
-  const outcome = reduceNode(undefined, { statement, payload }, context);
-  assert.is(outcome.admitted ? '' : outcome.refusal.code, 'village-unknown');
+  const stream = 'package/drivers/proxmox.ve';
+  const first = decodeStatement(world.sign(stream, payload, keyOf('node')));
+  const begun = reducePackage(undefined, { statement: first, payload }, at);
+  if (!begun.admitted) throw new Error('refused');
+  const next = { seq: 1, previous: first.id };
+  const second = decodeStatement(world.sign(stream, payload, keyOf('node'), next));
+  assert.ok(reducePackage(begun.state, { statement: second, payload }, at).admitted);
+  const foreign = decodeStatement(world.sign(stream, payload, keyOf('oz'), next));
+  const refused = reducePackage(begun.state, { statement: foreign, payload }, at);
+  assert.is(refused.admitted ? '' : refused.refusal.code, 'author-not-owner');
+  const gap = reducePackage(undefined, { statement: second, payload }, at);
+  assert.is(gap.admitted ? '' : gap.refusal.code, 'position-wrong');
 });
 
 function busyWorld(): World {

@@ -143,7 +143,7 @@ test('an amendment that keys rotated in meanwhile make too large is not activate
       ),
     );
   }
-  const law = { ...base, members: [...members, ...others], rules, visibility: 'private' } as const;
+  const law = { ...base, members: [...members, ...others], rules, recordDenials: false } as const;
   const proposal = world.add(VILLAGE, amend(2, law), 'ada');
   world.add(VILLAGE, rotate('ben 2'), 'ben');
   const approve = { kind: 'approve', proposal } as const;
@@ -215,14 +215,14 @@ test('a revocation by its owner closes the proposal to revoke it', () => {
 test('an amendment replaces the constitution at its position', () => {
   const world = foundedWorld();
   const law = constitution({
-    visibility: 'private',
+    recordDenials: false,
     staleness: { mode: 'freeze', maxSeconds: 60 },
   });
   assert.is(world.refusal(VILLAGE, amend(1, law), 'ada').code, 'version-wrong');
   assert.is(world.refusal(VILLAGE, amend(3, law), 'ada').code, 'version-wrong');
   assert.is(world.refusal(VILLAGE, amend(2, law), 'ben').code, 'author-lacks-role');
   world.add(VILLAGE, amend(2, law), 'ada');
-  assert.is(world.village.law.visibility, 'private');
+  assert.is(world.village.law.recordDenials, false);
   assert.equal(world.village.constitution, { version: 2, seq: 1, index: 2 });
 });
 
@@ -264,13 +264,13 @@ test('keys revoked since an amendment was proposed stay revoked, keys rotated in
   const rules = { ...base.rules, constitution: admins };
   const members = [...base.members, member('abe', ['admin'])];
   const world = foundedWorld({ ...base, members, rules });
-  const law = { ...base, members, rules, visibility: 'private' } as const;
+  const law = { ...base, members, rules, recordDenials: false } as const;
   const proposal = world.add(VILLAGE, amend(2, law), 'ada');
   world.add(VILLAGE, rotate('ben 2'), 'ben');
   world.add(VILLAGE, rotate('cid 2'), 'cid');
   world.add(VILLAGE, revoke('cid'), 'cid');
   world.add(VILLAGE, { kind: 'approve', proposal }, 'abe');
-  assert.is(world.village.law.visibility, 'private');
+  assert.is(world.village.law.recordDenials, false);
   assert.is(world.refusal(VILLAGE, change(1), 'cid').code, 'key-revoked');
   world.add(VILLAGE, change(1), 'cid 2');
   world.add(VILLAGE, change(2), 'ben 2');
@@ -301,8 +301,8 @@ test('of two amendments the first that activates supersedes the other', () => {
   const members = [...base.members, member('abe', ['admin'])];
   const law = { ...base, members, rules };
   const world = foundedWorld(law);
-  const first = world.add(VILLAGE, amend(2, { ...law, recordDenials: false }), 'ada');
-  const second = world.add(VILLAGE, amend(2, { ...law, visibility: 'private' }), 'abe');
+  const first = world.add(VILLAGE, amend(2, { ...law, quarantine: null }), 'ada');
+  const second = world.add(VILLAGE, amend(2, { ...law, recordDenials: false }), 'abe');
   const effect = world.effect(VILLAGE, { kind: 'approve', proposal: second }, 'ada');
   assert.equal(effect.superseded, [formatHex(first)]);
   assert.is(effect.rule, 'constitution.rules.constitution.quorum');
@@ -332,7 +332,7 @@ test('ordinary members change by the rule for members, guarded ones by that for 
         one.name === 'ada' ? { ...one, keys: [keyOf('x').publicKey] } : one,
       ),
     },
-    { ...promote('eve', 'author'), visibility: 'private' as const },
+    { ...promote('eve', 'author'), recordDenials: false },
     { ...law, rules: { ...law.rules, constitution: clerks } },
   ];
   for (const next of escalations)
@@ -342,7 +342,7 @@ test('ordinary members change by the rule for members, guarded ones by that for 
 test('a key that was there and is not listed goes with the amendment', () => {
   const world = foundedWorld();
   world.add(VILLAGE, rotate('ben 2'), 'ben');
-  world.add(VILLAGE, amend(2, constitution({ visibility: 'private' })), 'ada');
+  world.add(VILLAGE, amend(2, constitution({ recordDenials: false })), 'ada');
   assert.is(world.refusal(VILLAGE, change(1), 'ben 2').code, 'key-revoked');
   world.add(VILLAGE, change(1), 'ben');
 });

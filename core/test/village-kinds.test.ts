@@ -14,9 +14,11 @@ import {
 import { MAX_MEMBERS, MAX_ROLES } from '@writ/core/statements/kinds/constitution';
 import { MAX_TIME_SECONDS } from '@writ/core/statements/kinds/log';
 import { MAX_REASON_SIZE } from '@writ/core/statements/kinds/village';
+import { SEALED_ISSUER } from '@writ/core/statements/sealed';
 import { decodeStatement, signStatement } from '@writ/core/statements/statement';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { NODE_SAMPLES } from './node-records.ts';
 import {
   change,
   constitution,
@@ -67,6 +69,7 @@ const SAMPLES: readonly Payload[] = [
   { kind: 'log-protocol', version: 1 },
   { kind: 'denial', stream: VILLAGE, statement: HASH, code: 'key-revoked', rule: 'a.b' },
   { kind: 'note', text: 'drill' },
+  { kind: 'sealed', commitment: HASH },
 ];
 
 const STREAMS: Readonly<Record<string, string>> = {
@@ -79,7 +82,8 @@ const STREAMS: Readonly<Record<string, string>> = {
 
 function signed(kind: string, payload: Uint8Array, stream = STREAMS[kind] ?? VILLAGE): Uint8Array {
   const position = { seq: 0, previous: null, issuedAtSeconds: 0 };
-  return signStatement({ kind, issuer: 'x', stream, payload, ...position }, keyOf('ada'));
+  const issuer = kind === 'sealed' ? SEALED_ISSUER : 'x';
+  return signStatement({ kind, issuer, stream, payload, ...position }, keyOf('ada'));
 }
 
 function read(kind: string, payload: Uint8Array): Payload {
@@ -96,8 +100,9 @@ function fieldOf(run: () => unknown): string {
   return 'accepted';
 }
 
-test('every kind has a sample here', () => {
-  assert.equal(new Set(SAMPLES.map(({ kind }) => kind)), new Set(STATEMENT_KINDS));
+test('every kind has a sample here or among the records of nodes', () => {
+  const samples = [...SAMPLES, ...NODE_SAMPLES];
+  assert.equal(new Set(samples.map(({ kind }) => kind)), new Set(STATEMENT_KINDS));
 });
 
 for (const [i, payload] of SAMPLES.entries()) {

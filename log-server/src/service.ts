@@ -5,13 +5,16 @@ import { LogError } from '@writ/core/errors';
 import type { SignerKey } from '@writ/core/formats/key';
 import type { TrustPolicy } from '@writ/core/formats/tlog-policy';
 import type { Authors } from './admission/authors.ts';
+import type { Blobs } from './blobs/store.ts';
 import type { Env } from './env.ts';
-import { createApp } from './http/app.ts';
+import { createApp, requestIds } from './http/app.ts';
 import type { Lifecycle, Profile } from './http/deps.ts';
+import { createFaultLog } from './http/fault-log.ts';
 import { createHotPath } from './http/hot.ts';
 import { createMetrics, watchLog } from './http/metrics.ts';
 import { ROUTES } from './http/routes.ts';
 import { closeServer, createLogServer, listen } from './http/server.ts';
+import { admit } from './http/submit.ts';
 import { Log } from './log/log.ts';
 import { Publisher, type QuorumRule } from './log/publish.ts';
 import type { LogStore } from './storage/port.ts';
@@ -24,6 +27,8 @@ const DRAIN_MS = 5000;
 /** What a service is made of; times in milliseconds. */
 export interface ServiceOptions {
   readonly store: LogStore;
+  /** Without them the log takes no private villages and no blobs. */
+  readonly blobs?: Blobs | undefined;
   readonly signers: readonly SignerKey[];
   readonly profile: Profile;
   readonly policy: TrustPolicy;
@@ -89,10 +94,20 @@ async function start(env: Env, options: ServiceOptions): Promise<Service> {
   });
   watchLog(metrics, log, publisher, () => env.nowMs());
   const app = createApp({ ...options, env, log, publisher, metrics, lifecycle });
+  const [freshId, faultLog] = [
+    requestIds({ env }),
+    createFaultLog(env.log, () => performance.now()),
+  ];
+  const admission = { ...options, log, publisher };
   const hot = createHotPath({
     log,
-    publishedSize: () => publisher.published?.size ?? 0,
-    isRaw: profile === 'raw',
+    published: () => publisher.published,
+    ...(profile === 'raw' ? {} : { admit: (bytes) => admit(admission, bytes) }),
+    failed: (error) => {
+      const requestId = freshId();
+      faultLog(error, requestId);
+      return requestId;
+    },
     observe: (route, status, seconds) => {
       const { path, method } = ROUTES[route];
       metrics.request(path, method.toUpperCase(), status, seconds);
@@ -139,7 +154,12 @@ function loadLedger(env: Env, options: ServiceOptions): Ledger {
     nowSeconds: () => env.nowMs() / 1000,
     monotonicMs: () => env.monotonicMs?.() ?? performance.now(),
   });
-  const ledger = new Ledger({ origin, signer, clock });
+  const { blobs } = options;
+  const veil =
+    blobs === undefined
+      ? {}
+      : { veil: { openings: blobs.openings, random: (length: number) => env.random(length) } };
+  const ledger = new Ledger({ origin, signer, clock, ...veil });
   ledger.load(options.store, options.store.latestCheckpoint?.size ?? 0);
   return ledger;
 }

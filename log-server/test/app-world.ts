@@ -23,6 +23,7 @@ export function appWorld(profile: Profile, options: WorldOptions = {}): AppWorld
   const deps: AppDeps = {
     env,
     log,
+    blobs: options.blobs,
     publisher,
     metrics,
     profile,

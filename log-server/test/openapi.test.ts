@@ -11,6 +11,8 @@ import { ROUTES } from '@writ/log-server/http/routes';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type AppWorld, appWorld, COSE, post, SEQUENCE } from './app-world.ts';
+import { BLOB_ANSWERS, OPENINGS, readOpening } from './blob-answers.ts';
+import { sealedOf } from './private-world.ts';
 import { change, constitution, moveOf, statementOf } from './village-statements.ts';
 import { addEntries, noteStatement } from './world.ts';
 
@@ -93,7 +95,20 @@ function villageAnswers(operation: string, path: string): Readonly<Record<string
     [`${operation} 200`]: get(path),
     [`${operation} 400`]: get(`${path}?x=1`),
     [`${operation} 404`]: get(path.replace('north', 'south')),
+    [`${operation} 429`]: limited(path),
     [`${operation} 500`]: brokenPublisher(path),
+  };
+}
+
+/** The village has had all the requests of this minute. */
+function limited(path: string): Provoke {
+  return ({ log, request }) => {
+    Object.assign(log.ledger?.requests ?? {}, {
+      take: () => {
+        throw new LogError('rate-limited', 'provoked', { retryAfterSeconds: 7 });
+      },
+    });
+    return request(path);
   };
 }
 
@@ -112,6 +127,9 @@ const ANSWERS: Readonly<Record<string, Provoke>> = {
     request('/add', post(noteStatement(1, new Uint8Array(32)), COSE)),
   'addEntry 413': ({ request }) => request('/add', post(new Uint8Array(65_536), COSE)),
   'addEntry 415': ({ request }) => request('/add', post('x')),
+  'addEntry 422': ({ request }) =>
+    request('/add', post(sealedOf('village/x', CHANGE, 'ada', undefined).bytes, COSE)),
+  'addEntry 429': failing('rate-limited', submit),
   'addEntry 500': (world) => {
     breakLog(world);
     return submit(world);
@@ -127,6 +145,7 @@ const ANSWERS: Readonly<Record<string, Provoke>> = {
     return batch(world);
   },
   'addBatch 408': failing('request-timeout', rawBatch),
+  'addBatch 429': failing('rate-limited', rawBatch),
   'addBatch 503': failing('overloaded', rawBatch),
   'addBatch 507': failing('storage-full', rawBatch),
   'checkpoint 200': get('/checkpoint?x=1'),
@@ -166,14 +185,17 @@ const ANSWERS: Readonly<Record<string, Provoke>> = {
   },
   'streamHead 400': get('/streams/x/head'),
   'streamHead 404': get('/streams/audit/none/head'),
+  'streamHead 429': limited('/streams/village/north/head'),
   'streamHead 500': broken('/streams/audit/one/head'),
   'stream 200': get('/streams/village/north'),
   'stream 400': get('/streams/village/north?from=9'),
   'stream 404': async () => appWorld('raw').request('/streams/village/north'),
+  'stream 429': limited('/streams/village/north'),
   'stream 500': brokenPublisher('/streams/village/north'),
   'streamFollow 200': get('/streams/village/north/follow'),
   'streamFollow 400': get('/streams/village/north/follow?since=99'),
   'streamFollow 404': async () => appWorld('raw').request('/streams/village/north/follow'),
+  'streamFollow 429': limited('/streams/village/north/follow'),
   'streamFollow 500': brokenPublisher('/streams/village/north/follow'),
   ...villageAnswers('villageLatest', '/villages/north/policy/latest'),
   'villageLatest 304': get('/villages/north/policy/latest', { 'if-none-match': '*' }),
@@ -183,6 +205,12 @@ const ANSWERS: Readonly<Record<string, Provoke>> = {
   ...villageAnswers('villageQuarantine', '/villages/north/quarantine'),
   ...villageAnswers('villageDenials', '/villages/north/denials'),
   ...villageAnswers('villageAudit', '/villages/north/audit'),
+  'villageOpening 200': readOpening,
+  'villageOpening 400': get(`${OPENINGS}x`),
+  'villageOpening 404': get(`${OPENINGS}${SPEC_DIGEST}`),
+  'villageOpening 429': limited(`${OPENINGS}${SPEC_DIGEST}`),
+  'villageOpening 500': brokenPublisher(`${OPENINGS}${SPEC_DIGEST}`),
+  ...BLOB_ANSWERS,
   'history 200': get('/checkpoints'),
   'history 400': get('/checkpoints?x=1'),
   'history 500': broken('/checkpoints'),
@@ -258,7 +286,7 @@ test('the description is OpenAPI 3.1 and lists every route of the table', async 
 
 test('the page about the interface has a row for each route, and no other', () => {
   const page = readFileSync(new URL('../../../spec/http-api.md', import.meta.url), 'utf8');
-  const rows = [...page.matchAll(/^\| `((?:GET|POST) \S+)` \|/gm)].map(([, row]) => row);
+  const rows = [...page.matchAll(/^\| `((?:GET|POST|PUT) \S+)` \|/gm)].map(([, row]) => row);
   const routes = Object.values(ROUTES).map(({ method, path }) => `${method.toUpperCase()} ${path}`);
   assert.equal(rows.sort(), routes.sort());
 });
@@ -291,6 +319,7 @@ test('every documented answer is provoked by this test, but faults that cannot h
   assert.equal(unprovoked.sort(), [
     'addBatch 403',
     'addBatch 409',
+    'addBatch 422',
     'index 500',
     'livez 500',
     'openapi 500',

@@ -91,6 +91,10 @@ const REFUSED: Readonly<Record<string, readonly [request: string, status: number
   'has an empty segment': ['GET //checkpoint HTTP/1.1\r\nhost: x\r\n\r\n', 404],
   'has a backslash': ['GET /tile\\0\\000 HTTP/1.1\r\nhost: x\r\n\r\n', 400],
   'has a broken host': ['GET /checkpoint HTTP/1.1\r\nhost: a b\r\n\r\n', 400],
+  'has a broken host on the fast path': [
+    'POST /add HTTP/1.1\r\nhost: a b\r\ncontent-length: 1\r\n\r\nx',
+    400,
+  ],
   'has no host': ['GET /checkpoint HTTP/1.1\r\n\r\n', 400],
   'has headers over the limit': [
     `GET /livez HTTP/1.1\r\nhost: x\r\na: ${'b'.repeat(20_000)}\r\n\r\n`,

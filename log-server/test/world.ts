@@ -12,6 +12,7 @@ import { formatSignatureLine, parseNote } from '@writ/core/formats/note';
 import { parsePolicy } from '@writ/core/formats/tlog-policy';
 import { encodePayload } from '@writ/core/statements/kinds';
 import { signStatement } from '@writ/core/statements/statement';
+import type { Blobs } from '@writ/log-server/blobs/store';
 import type { Env } from '@writ/log-server/env';
 import { Log, type LogLimits } from '@writ/log-server/log/log';
 import { Publisher, type PublisherOptions } from '@writ/log-server/log/publish';
@@ -60,6 +61,8 @@ export interface WorldOptions extends Partial<PublisherOptions> {
   /** Keeps the rules of streams, as a log of statements does. */
   readonly hasLedger?: boolean;
   readonly store?: LogStore;
+  /** Keeps openings, for private villages, and shared blobs. */
+  readonly blobs?: Blobs;
   readonly limits?: LogLimits;
   readonly witnesses?: readonly FakeWitness[];
   /** Text behind the witness lines: groups and quorum. */
@@ -83,7 +86,9 @@ export function makeWorld(options: WorldOptions = {}): World {
   const env = testEnv();
   const store = options.store ?? openMemoryStore();
   const log = new Log(store, {
-    ...(options.hasLedger === true ? { ledger: ledgerOf(env, store, options.monotonicMs) } : {}),
+    ...(options.hasLedger === true
+      ? { ledger: ledgerOf(env, store, options.monotonicMs, options.blobs) }
+      : {}),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     onCommit: () => publisher.noteGrowth(),
   });
@@ -104,12 +109,19 @@ export function makeWorld(options: WorldOptions = {}): World {
 
 /** Adds entries that no other call adds. */
 /** The ledger of a store whose log signs with LOG_KEY. */
-export function ledgerOf(env: TestEnv, store: LogStore, monotonicMs = env.nowMs): Ledger {
+export function ledgerOf(
+  env: TestEnv,
+  store: LogStore,
+  monotonicMs = env.nowMs,
+  blobs?: Blobs,
+): Ledger {
   const clock = new LogClock({
     nowSeconds: () => env.nowMs() / 1000,
     monotonicMs,
   });
-  const ledger = new Ledger({ origin: ORIGIN, signer: LOG_KEY, clock });
+  const veil =
+    blobs === undefined ? {} : { veil: { openings: blobs.openings, random: env.random } };
+  const ledger = new Ledger({ origin: ORIGIN, signer: LOG_KEY, clock, ...veil });
   ledger.load(store, store.latestCheckpoint?.size ?? 0);
   return ledger;
 }

@@ -55,7 +55,7 @@ export function constitution(fields = {}) {
       member('eve', []),
     ],
     rules: { policy: rule({}), constitution: ADMINS, members: ADMINS },
-    limits: { statementsPerDay: 100, proposalsOpen: 4, specBytes: 100 },
+    limits: { statementsPerDay: 100, proposalsOpen: 4, specBytes: 100, requestsPerMinute: 600 },
     quarantine: {
       approvers: ['approver'],
       quorum: count(1),
@@ -79,6 +79,7 @@ export function policyRule(fields, more = {}) {
 export class History {
   statements = [];
   heads = new Map();
+  openings = [];
 
   add(stream, kind, payload, author, fields = {}) {
     const head = this.heads.get(stream);
@@ -88,6 +89,14 @@ export class History {
     this.heads.set(stream, { seq: position[0], id, index: this.statements.length });
     this.statements.push(bytes);
     return id;
+  }
+
+  /** As `add`, sealed: the opening goes to `openings`. */
+  seal(stream, kind, payload, author, fields = {}) {
+    const opening = openingOf(kind, payload, fixedBytes(`salt ${this.openings.length}`));
+    this.openings.push(opening);
+    const claims = { issuer: '-', ...fields };
+    return this.add(stream, 'sealed', { commitment: digest(opening) }, author, claims);
   }
 
   time(seconds, fields = {}) {
@@ -112,13 +121,42 @@ export class History {
   get input() {
     return { log_key: hex(x('log')), statements: this.statements.map(hex) };
   }
+
+  /** What a member has to judge by; `count` openings where it lacks the others. */
+  openedInput(count = this.openings.length) {
+    return { ...this.input, openings: this.openings.slice(0, count).map(hex) };
+  }
 }
 
-function statementOf({ stream, kind, payload, author, position, signer = author }) {
+/** An opening (spec/private-villages.md section 3). */
+export function openingOf(kind, payload, salt) {
+  const type = `application/vnd.writ.${kind}+cbor`;
+  return cbor(['writ-opening/v1', salt, type, cbor(asMaps(payload))]);
+}
+
+/** A history with a private village in it, at START. */
+export function foundedPrivately(fields = {}) {
+  const history = new History();
+  history.time(START);
+  const law = constitution({ visibility: 'private', ...fields });
+  history.seal(VILLAGE, 'village-create', { name: 'North Grid', constitution: law }, 'ada');
+  return history;
+}
+
+function statementOf({
+  stream,
+  kind,
+  payload,
+  author,
+  position,
+  signer = author,
+  issuer = `${author}@example.com`,
+  issuedAt = 0,
+}) {
   const claims = [
-    [1, `${author}@example.com`],
+    [1, issuer],
     [2, stream],
-    [6, 0],
+    [6, issuedAt],
   ];
   const header = new Map([
     [1, -19],

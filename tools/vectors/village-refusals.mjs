@@ -161,7 +161,7 @@ function* fullOfProposals() {
   });
   const history = founded(law);
   const amend = (version) => {
-    const payload = { version, constitution: { ...law, visibility: 'private' }, reason: '' };
+    const payload = { version, constitution: { ...law, recordDenials: false }, reason: '' };
     history.add(VILLAGE, 'constitution-amend', payload, 'ada');
   };
   for (let open = 0; open < law.limits.proposalsOpen; open++) amend(2);

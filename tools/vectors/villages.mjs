@@ -2,6 +2,7 @@
 // history every statement is admitted; in an invalid one all are but the last. The bytes are put together by another
 // CBOR encoder, from the text of the specification.
 
+import { privateHistories } from './private-villages.mjs';
 import { digest, fixedBytes, hex, valid } from './scenery.mjs';
 import {
   AUDIT,
@@ -26,6 +27,7 @@ import { refusedHistories } from './village-refusals.mjs';
 export function* villageVectors() {
   yield* validHistories();
   yield* refusedHistories();
+  yield* privateHistories();
 }
 
 function accepted(name, description, history, facts) {
@@ -116,8 +118,8 @@ function* keyHistories() {
   stands.vote('approve', proposal, 'cid');
   yield accepted('approval-stands', 'A revocation acts from its position on.', stands, facts);
   const amended = founded();
-  const law = constitution({ visibility: 'private' });
-  const amendment = { version: 2, constitution: law, reason: 'privacy' };
+  const law = constitution({ recordDenials: false });
+  const amendment = { version: 2, constitution: law, reason: 'quiet' };
   amended.add(VILLAGE, 'constitution-amend', amendment, 'ada');
   yield accepted('amended', 'Another constitution.', amended, villageFacts(2, 0, null));
 }

@@ -73,7 +73,7 @@ export function constitution(policyQuorum = 1, fields: Partial<Constitution> = {
       constitution: rule('admin', 1),
       members: rule('admin', 1),
     },
-    limits: { statementsPerDay: 50, proposalsOpen: 4, specBytes: 1000 },
+    limits: { statementsPerDay: 50, proposalsOpen: 4, specBytes: 1000, requestsPerMinute: 100_000 },
     quarantine: {
       approvers: ['author'],
       quorum: { kind: 'count', k: 1 },

@@ -58,6 +58,12 @@ export function contentTypeOf(kind: string): string {
   return `application/vnd.writ.${kind}+cbor`;
 }
 
+/** The kind in a content type; undefined for any other one. */
+export function kindOfContentType(contentType: string): string | undefined {
+  const kind = CONTENT_TYPE_FORM.exec(contentType)?.[1];
+  return kind === undefined || kind.length > MAX_KIND_LENGTH ? undefined : kind;
+}
+
 /** Decodes the header found at `offset` of a statement. Throws LogError `statement-malformed`. */
 export function decodeStatementHeader(bytes: Uint8Array, offset: number): StatementHeader {
   checkFieldCbor(bytes, 'protected header', offset);
@@ -69,10 +75,8 @@ export function decodeStatementHeader(bytes: Uint8Array, offset: number): Statem
     reader.fail('algorithm', 'must be -19 (Ed25519)');
   reader.label(CONTENT_TYPE, 'content type');
   const contentType = reader.textString('content type', MAX_CONTENT_TYPE_SIZE);
-  const kind = CONTENT_TYPE_FORM.exec(contentType)?.[1];
-  if (kind === undefined || kind.length > MAX_KIND_LENGTH) {
-    reader.fail('content type', 'must be application/vnd.writ.<kind>+cbor');
-  }
+  const kind = kindOfContentType(contentType);
+  if (kind === undefined) reader.fail('content type', 'must be application/vnd.writ.<kind>+cbor');
   reader.label(KEY_ID, 'key id');
   const keyId = reader.hash('key id');
   reader.label(CWT_CLAIMS, 'claims');

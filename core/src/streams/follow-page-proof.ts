@@ -29,12 +29,14 @@ export interface FollowPlaces {
   readonly leaves: readonly number[];
   /** Size of the tree that the reader knows, at most that of the source; 0: none. */
   readonly since: number;
+  /** Openings of the statements, for a member of a private village. */
+  readonly openings?: readonly Uint8Array[];
 }
 
 /** The follow page for a stream proof, encoded. O(statements · log n) besides what the source does. */
 export function proveFollowPage(
   source: FollowSource,
-  { streamProof, leaves, since }: FollowPlaces,
+  { streamProof, leaves, since, openings = [] }: FollowPlaces,
 ): Uint8Array {
   const { entries } = decodeStreamProof(streamProof);
   if (entries.length !== leaves.length) throw new RangeError('one leaf index for each statement');
@@ -44,7 +46,14 @@ export function proveFollowPage(
     return { leafIndex, span: spans.around(leafIndex), proof };
   });
   const consistency = since === 0 || since === source.size ? [] : source.proveConsistency(since);
-  return encodeFollowPage({ streamProof, since, consistency, places, spans: spans.spans });
+  return encodeFollowPage({
+    streamProof,
+    since,
+    consistency,
+    places,
+    spans: spans.spans,
+    openings,
+  });
 }
 
 /** The spans of one page; neighbours share theirs. */

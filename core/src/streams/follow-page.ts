@@ -4,7 +4,7 @@
 //
 // Extension .follow-page, media type application/vnd.writ.follow-page+cbor. Deterministic CBOR:
 //
-//   ["writ-follow-page/v1", stream proof, since, [hash ...], [place ...], [span ...]]
+//   ["writ-follow-page/v1", stream proof, since, [hash ...], [place ...], [span ...], [opening ...]?]
 //   place = [leaf index, number of the span, [hash ...]]
 //   span  = [[log statement ...], null or anchor, null or anchor]
 //   anchor = [leaf index, [hash ...]]
@@ -64,19 +64,23 @@ export interface FollowPage {
   /** One for each statement of the stream proof, in order. */
   readonly places: readonly Place[];
   readonly spans: readonly Span[];
+  /** Openings of the statements, one for each, in order; empty: none is sealed, or the reader is no member. */
+  readonly openings: readonly Uint8Array[];
 }
 
 /** The one encoding of a page. Throws RangeError for one that cannot be read back. */
 export function encodeFollowPage(page: FollowPage): Uint8Array {
-  const { streamProof, since, consistency, places, spans } = page;
-  const bytes = encodeCbor([
+  const { streamProof, since, consistency, places, spans, openings } = page;
+  const items: CborValue[] = [
     FOLLOW_PAGE_VERSION,
     streamProof,
     since,
     consistency,
     places.map(({ leafIndex, span, proof }) => [leafIndex, span, proof]),
     spans.map(({ chain, before, after }) => [chain, anchorValue(before), anchorValue(after)]),
-  ]);
+  ];
+  if (openings.length > 0) items.push(openings);
+  const bytes = encodeCbor(items);
   try {
     decodeFollowPage(bytes);
   } catch (error) {
@@ -105,17 +109,24 @@ export function decodeFollowPage(bytes: Uint8Array): FollowPage {
 }
 
 function readPage(value: CborValue): FollowPage {
-  const of = readTuple(value, 'page', 6);
+  const hasOpenings = Array.isArray(value) && value.length === 7;
+  const of = readTuple(value, 'page', hasOpenings ? 7 : 6);
   if (of(0) !== FOLLOW_PAGE_VERSION) badShape(`page is not ${FOLLOW_PAGE_VERSION}`);
   const spans = readList(of(5), 'spans', [0, MAX_PAGE_ENTRIES], readSpan);
   const places = readList(of(4), 'places', [0, MAX_PAGE_ENTRIES], readPlace);
   for (const { span } of places) if (span >= spans.length) badShape(`places name no span ${span}`);
+  const openings = hasOpenings
+    ? readList(of(6), 'openings', [1, MAX_PAGE_ENTRIES], readStatementBytes)
+    : [];
+  if (hasOpenings && openings.length !== places.length)
+    badShape(`openings must be as many as places: ${places.length}`);
   return {
     streamProof: readBytes(of(1), 'stream proof'),
     since: readCount(of(2), 'since'),
     consistency: readList(of(3), 'consistency', [0, MAX_CONSISTENCY_HASHES], readHash),
     places,
     spans,
+    openings,
   };
 }
 

@@ -4,10 +4,18 @@ import { equalBytes, formatHex } from '../bytes.ts';
 import { coseKeyThumbprint } from '../statements/thumbprint.ts';
 import { type AuditState, reduceAudit } from './audit.ts';
 import type { Context } from './context.ts';
+import {
+  type HiddenState,
+  isHidden,
+  reduceHidden,
+  refuseDress,
+  villageOfStream,
+} from './hidden.ts';
 import { reduceInbox } from './inbox.ts';
 import type { InboxState } from './inbox-state.ts';
 import { isOfLog, type LogState, reduceLog } from './log-stream.ts';
 import { reduceNode } from './node.ts';
+import type { NodeState } from './node-state.ts';
 import type { OwnedState } from './owned.ts';
 import { reducePackage } from './package.ts';
 import type { Step } from './position.ts';
@@ -16,7 +24,14 @@ import { reduceVillage } from './village.ts';
 import type { VillageState } from './village-state.ts';
 
 /** The state of a stream; `family` says of which. */
-export type StreamState = VillageState | InboxState | AuditState | LogState | OwnedState;
+export type StreamState =
+  | VillageState
+  | InboxState
+  | AuditState
+  | LogState
+  | NodeState
+  | OwnedState
+  | HiddenState;
 
 /** Stream id → state. */
 export type StreamStates = ReadonlyMap<string, StreamState>;
@@ -28,6 +43,13 @@ export type StreamStates = ReadonlyMap<string, StreamState>;
 export function reduce(states: StreamStates, step: Step, context: Context): Outcome<StreamState> {
   const { stream, streamId } = step.statement;
   const before = states.get(stream);
+  const name = villageOfStream(step.statement);
+  if (name !== undefined) {
+    if (isHidden(step, before, states.get(`village/${name}`)))
+      return reduceHidden(before, step, context);
+    const refused = refuseDress(step, before, context.village(name));
+    if (refused !== undefined) return refused;
+  }
   switch (streamId.family) {
     case 'village':
       return reduceVillage(before?.family === 'village' ? before : undefined, step, context);

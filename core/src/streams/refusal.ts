@@ -9,6 +9,11 @@ export const REFUSALS = {
   'position-wrong': 'the statement does not stand behind the head of its stream',
   'predecessor-unknown': 'the statement names another predecessor than the head of its stream',
   'kind-out-of-place': 'a statement of this kind cannot stand here',
+  // sealing
+  'not-sealed': 'a statement of a private village has to be sealed',
+  'sealed-in-public': 'a statement of a public village must not be sealed',
+  'opening-missing': 'the sealed statement cannot be judged without its opening',
+  'visibility-fixed': 'a village stays public or private for life',
   // who
   'village-unknown': 'there is no such village',
   'author-not-member': 'the key belongs to no member of the village',
@@ -49,6 +54,12 @@ export const REFUSALS = {
   'digest-mismatch': 'the digest is not that of the Policy Spec in the proposal',
   'denials-off': 'the village does not have its denials recorded',
   'denial-out-of-place': 'the denial stands in the audit stream of another village',
+  // nodes
+  'intent-unknown': 'the node has no such intent, or ended it long ago',
+  'intent-closed': 'the intent has ended already',
+  'too-many-intents': 'too many intents are open',
+  'target-unknown': 'the intent has no such target',
+  'checkpoint-ahead': 'the checkpoint covers entries that the log did not have',
   // log
   'time-backwards': 'the time of the log never goes back',
   'size-wrong': 'a state root counts the entries before it',
@@ -102,7 +113,8 @@ export type EffectResult =
   | 'key-revoked'
   | 'quarantined'
   | 'taken-up'
-  | 'recorded';
+  | 'recorded'
+  | 'not-judged';
 
 /** What an admitted statement did, and which rule let it. */
 export interface Effect {

@@ -8,7 +8,7 @@ import { formatHex } from '../bytes.ts';
 import { isEd25519PublicKey } from '../ed25519.ts';
 import { bug, LogError } from '../errors.ts';
 import type { StateRoot } from '../statements/kinds/log.ts';
-import { decodePayload } from '../statements/kinds.ts';
+import { findPayload } from '../statements/kinds.ts';
 import {
   checkStatementSignature,
   decodeStatement,
@@ -38,6 +38,11 @@ export interface ReplayOptions {
   readonly from?: { readonly states: StreamStates; readonly index: number };
   /** Judges the index root of a state root over the streams before it; false refuses it. */
   readonly checkIndex?: (root: StateRoot, states: StreamStates) => boolean;
+  /**
+   * The opening with this digest: what members of private villages have. Villages without are
+   * followed by position alone, and counted as not judged.
+   */
+  readonly opening?: (commitment: Uint8Array) => Uint8Array | undefined;
   /** False where the signatures were checked before, as by the log that admitted the entries. */
   readonly checkSignatures?: boolean;
 }
@@ -55,6 +60,8 @@ export interface ReplayState {
   readonly size: number;
   /** Statements whose authors nobody could name, so that their signatures were not checked. */
   readonly unchecked: number;
+  /** Sealed statements without openings: `not judged: private`. Their signatures are not checked either. */
+  readonly notJudged: number;
 }
 
 /** Replays entry after entry. After an error it is of no more use. */
@@ -64,6 +71,7 @@ export class Replay implements ReplayState {
   readonly #verifiers = new Verifiers();
   #size: number;
   #unchecked = 0;
+  #notJudged = 0;
 
   constructor(options: ReplayOptions) {
     if (!isEd25519PublicKey(options.logKey))
@@ -85,6 +93,10 @@ export class Replay implements ReplayState {
     return this.#unchecked;
   }
 
+  get notJudged(): number {
+    return this.#notJudged;
+  }
+
   /**
    * Takes the next entry. Throws at the first one that should not have been admitted, with its index and stream
    * in the detail: LogError statement-malformed, statement-bad-signature, stream-conflict, statement-refused, or
@@ -94,11 +106,12 @@ export class Replay implements ReplayState {
   add(entry: LogEntry): ReplayedStep {
     const { index } = entry;
     if (index !== this.#size) throw new RangeError(`entry ${this.#size} comes next, got ${index}`);
-    const step = decodeEntry(entry);
+    const step = decodeEntry(entry, this.#options.opening);
     const context = contextAt(this.#states, index, this.#options.logKey);
     const outcome = reduce(this.#states, step, context);
     if (!outcome.admitted) throw refusalError(outcome.refusal, placeOf(step.statement, index));
-    this.#checkSignature(step, signerKey(step, context), index);
+    if (outcome.state.family === 'hidden') this.#notJudged++;
+    else this.#checkSignature(step, signerKey(step, context), index);
     this.#checkIndex(step, index);
     this.#states.set(step.statement.stream, outcome.state);
     this.#size = index + 1;
@@ -146,10 +159,13 @@ export function* indexValues(states: StreamStates): Generator<IndexValue> {
     yield { stream, seq: head.seq, leafIndex: head.index, statementId: head.id };
 }
 
-function decodeEntry({ index, bytes }: LogEntry): Step {
+function decodeEntry(
+  { index, bytes }: LogEntry,
+  open: NonNullable<ReplayOptions['opening']> = () => undefined,
+): Step {
   try {
     const statement = decodeStatement(bytes);
-    return { statement, payload: decodePayload(statement) };
+    return { statement, payload: findPayload(statement, open) };
   } catch (error) {
     throw withPlace(error, { index });
   }

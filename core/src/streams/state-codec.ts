@@ -17,8 +17,10 @@ import {
 } from '../statements/kinds/shape.ts';
 import type { AuditState } from './audit.ts';
 import { HexMap } from './hex-map.ts';
+import type { HiddenState } from './hidden.ts';
 import type { InboxProposal, InboxState } from './inbox-state.ts';
 import type { LogState } from './log-stream.ts';
+import { nodeStateValue, readNodeState } from './node-codec.ts';
 import type { OwnedState } from './owned.ts';
 import type { StreamState } from './reduce.ts';
 import {
@@ -85,17 +87,23 @@ function stateValue(state: StreamState): CborMap {
         ['streams', state.streams],
       ]);
     case 'node':
+      return nodeStateValue(state);
     case 'package':
       return new CborMap([
         ['family', state.family],
         ['head', headValue(state.head)],
         ['owner', inHex(state.owner)],
       ]);
+    case 'hidden':
+      return new CborMap([
+        ['family', state.family],
+        ['head', headValue(state.head)],
+      ]);
   }
 }
 
 function readState(value: CborValue): StreamState {
-  const families = ['village', 'inbox', 'audit', 'log', 'node', 'package'] as const;
+  const families = ['village', 'inbox', 'audit', 'log', 'node', 'package', 'hidden'] as const;
   const named = value instanceof CborMap ? (value.get('family') ?? null) : null;
   const family = readWord(named, 'family', families);
   switch (family) {
@@ -108,8 +116,11 @@ function readState(value: CborValue): StreamState {
     case 'log':
       return readLog(value);
     case 'node':
+      return readNodeState(value);
     case 'package':
-      return readOwned(value, family);
+      return readOwned(value);
+    case 'hidden':
+      return readHidden(value);
   }
 }
 
@@ -134,9 +145,15 @@ function readLog(value: CborValue): LogState {
   };
 }
 
-function readOwned(value: CborValue, family: OwnedState['family']): OwnedState {
+function readOwned(value: CborValue): OwnedState {
   const of = readMembers(value, 'state', ['family', 'head', 'owner']);
-  return { family, head: readHead(of('head')), owner: formatHex(hashOf(of('owner'), 'owner')) };
+  const owner = formatHex(hashOf(of('owner'), 'owner'));
+  return { family: 'package', head: readHead(of('head')), owner };
+}
+
+function readHidden(value: CborValue): HiddenState {
+  const of = readMembers(value, 'state', ['family', 'head']);
+  return { family: 'hidden', head: readHead(of('head')) };
 }
 
 function inboxValue({ family, village, head, proposals, usage }: InboxState): CborMap {

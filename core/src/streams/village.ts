@@ -132,6 +132,9 @@ function dispatch(state: VillageState, turn: Turn, payload: Payload, context: Co
       return propose(state, turn, policyChange(state, turn, payload), payload.notBefore);
     case 'constitution-amend': {
       const { version, constitution } = payload;
+      // What was public stays known, and what was promised to be private stays so.
+      if (constitution.visibility !== state.law.visibility)
+        refuse('visibility-fixed', 'constitution.visibility');
       const change: Change = { kind: 'constitution', version, constitution };
       return propose(state, turn, change, payload.notBefore);
     }

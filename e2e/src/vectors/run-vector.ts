@@ -24,8 +24,13 @@ import { isQuorumMet, parsePolicy } from '@writ/core/formats/tlog-policy';
 import { checkConsistency } from '@writ/core/merkle/consistency';
 import { checkInclusion } from '@writ/core/merkle/inclusion';
 import { decodePayload, encodePayload } from '@writ/core/statements/kinds';
+import { encodeOpening, openSealed } from '@writ/core/statements/sealed';
 import { checkStatementSignature, decodeStatement } from '@writ/core/statements/statement';
 import { openProof } from '@writ/verifier/entry';
+import { runManifest } from './manifest.ts';
+import { runPolicyIr } from './policy-ir.ts';
+import { runPolicySpec } from './policy-spec.ts';
+import { runSelector } from './selector.ts';
 import { runStreamIndex } from './stream-index.ts';
 import { runStreamProof } from './stream-proof.ts';
 import { typedCbor } from './typed-cbor.ts';
@@ -84,10 +89,30 @@ const FORMATS: ReadonlyMap<string, (input: VectorInput) => Facts | false> = new 
   ['ed25519', runEd25519],
   ['cbor', runCbor],
   ['statement', runStatement],
-  ['village', (input) => villageFacts(input.hex('log_key'), input.texts('statements'))],
+  ['village', runVillage],
+  ['opening', runOpening],
   ['stream-index', runStreamIndex],
   ['stream-proof', runStreamProof],
+  ['manifest', runManifest],
+  ['policy-spec', runPolicySpec],
+  ['policy-ir', runPolicyIr],
+  ['selector', runSelector],
 ]);
+
+function runVillage(input: VectorInput): Facts {
+  const openings = input.value('openings') === undefined ? [] : input.texts('openings');
+  return villageFacts(input.hex('log_key'), input.texts('statements'), openings);
+}
+
+function runOpening(input: VectorInput): Facts {
+  const bytes = input.hex('opening');
+  const { salt, kind, payload } = openSealed(
+    { kind: 'sealed', commitment: input.hex('commitment') },
+    bytes,
+  );
+  mustEqual(formatHex(encodeOpening({ salt, kind, payload })), formatHex(bytes));
+  return { salt: formatHex(salt), kind, payload: formatHex(payload) };
+}
 
 function runNote(input: VectorInput): Facts {
   const note = parseNote(input.octets('note'));
@@ -222,6 +247,11 @@ class VectorInput {
 
   constructor(input: unknown) {
     this.#fields = new Map(Object.entries(input ?? {}));
+  }
+
+  /** Any JSON. */
+  value(name: string): unknown {
+    return this.#fields.get(name);
   }
 
   text(name: string): string {

@@ -1,22 +1,34 @@
 // What a history of statements leads to, as vectors state it.
 
 import { formatHex, parseHex } from '@writ/core/bytes';
+import { commitmentOf } from '@writ/core/statements/sealed';
 import { type ReplayState, replay } from '@writ/core/streams/replay';
 import { streamStateDigest } from '@writ/core/streams/state-codec';
 import type { VillageState } from '@writ/core/streams/village-state';
 
-/** Replays the statements, given in hexadecimal; throws the LogError of the first that is refused. */
+/** Replays the statements, given in hexadecimal as the openings are; throws the LogError of the first that is refused. */
 export function villageFacts(
   logKey: Uint8Array,
   statements: readonly string[],
+  openings: readonly string[],
 ): Readonly<Record<string, unknown>> {
   const entries = statements.map((text, index) => {
     const bytes = parseHex(text);
     if (bytes === undefined) throw new TypeError(`statement ${index} is not hex`);
     return { index, bytes };
   });
-  const replayed = replay(entries, { logKey });
-  return { states: digestsOf(replayed), villages: villagesOf(replayed) };
+  const byCommitment = new Map(
+    openings.map((text) => {
+      const opening = parseHex(text) ?? new Uint8Array(0);
+      return [formatHex(commitmentOf(opening)), opening];
+    }),
+  );
+  const replayed = replay(entries, {
+    logKey,
+    opening: (commitment) => byCommitment.get(formatHex(commitment)),
+  });
+  const { notJudged } = replayed;
+  return { states: digestsOf(replayed), villages: villagesOf(replayed), not_judged: notJudged };
 }
 
 function digestsOf({ states }: ReplayState): Readonly<Record<string, string>> {

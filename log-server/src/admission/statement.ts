@@ -6,19 +6,24 @@ import { equalBytes, formatHex } from '@writ/core/bytes';
 import type { Ed25519Verifier } from '@writ/core/ed25519';
 import { LogError } from '@writ/core/errors';
 import { MAX_ENTRY_SIZE } from '@writ/core/formats/entry-bundle';
-import { decodePayload } from '@writ/core/statements/kinds';
+import { openPayload } from '@writ/core/statements/kinds';
+import { commitmentOf } from '@writ/core/statements/sealed';
 import { checkStatementSignatureAsync, decodeStatement } from '@writ/core/statements/statement';
 import type { Step } from '@writ/core/streams/position';
 import { contextAt, type StreamStates, signerKey } from '@writ/core/streams/reduce';
 import type { Verifiers } from '@writ/core/streams/verifiers';
+import type { HeldOpenings, Release } from '../blobs/held-openings.ts';
 import type { StreamMove } from '../log/batch.ts';
 import { type Author, type Authors, keyIdText, mayWrite } from './authors.ts';
+import { type RequestBuckets, takeSubmission } from './request-buckets.ts';
 
 /** A statement that the log may sequence. */
 export interface Admitted {
   readonly entry: Uint8Array;
   readonly leafHash: Uint8Array;
   readonly move: StreamMove;
+  /** Where an opening is kept for it: to be called when the log has decided. */
+  readonly release?: Release;
 }
 
 /** Who may write: the authors file, and the states of the streams as they are now. */
@@ -29,24 +34,50 @@ export interface Authorities {
   readonly logKey: Uint8Array;
   /** Keys of members, ready from one statement to the next. */
   readonly verifiers: Verifiers;
+  /** What is left of the requests of each village; undefined: nothing is rationed. */
+  readonly requests: RequestBuckets | undefined;
+  /** undefined: this log takes nothing sealed. */
+  readonly openings: HeldOpenings | undefined;
 }
 
 /**
- * Admits the statement in `bytes`, which must not change afterwards. LogError entry-empty, entry-too-large,
- * statement-malformed, author-unknown, author-not-permitted or statement-bad-signature.
+ * Admits the statement in `bytes`, which must not change afterwards, and makes the opening of a sealed one durable.
+ * LogError entry-empty, entry-too-large, statement-malformed, opening-missing, opening-failed, opening-malformed,
+ * author-unknown, author-not-permitted, statement-bad-signature, rate-limited, and those of the blob store.
  */
 export async function admitStatement(
   bytes: Uint8Array,
   authorities: Authorities,
+  opening?: Uint8Array,
 ): Promise<Admitted> {
   checkEntrySize(bytes);
   const statement = decodeStatement(bytes);
   // A leaf that no reader can make sense of is never logged.
-  const step: Step = { statement, payload: decodePayload(statement) };
+  const step: Step = { statement, payload: openPayload(statement, opening) };
+  if (step.payload.kind === 'sealed') throw openingMissing();
   const verifier = verifierOf(step, authorities);
   await checkStatementSignatureAsync(statement, verifier);
+  // Behind the signature, or anybody could use up what members have.
+  const { requests, states } = authorities;
+  if (requests !== undefined) takeSubmission(requests, states, step);
   const { id: leafHash, stream, seq, previous } = statement;
-  return { entry: bytes, leafHash, move: { stream, seq, previous, step } };
+  const admitted = { entry: bytes, leafHash, move: { stream, seq, previous, step } };
+  if (opening === undefined) return admitted;
+  return { ...admitted, release: await keepOpening(opening, authorities) };
+}
+
+function openingMissing(): LogError {
+  const message = 'a sealed statement comes with its opening: send both as application/cbor-seq';
+  return new LogError('opening-missing', message, { field: 'opening' });
+}
+
+async function keepOpening(opening: Uint8Array, { openings }: Authorities): Promise<Release> {
+  if (openings === undefined)
+    throw new LogError(
+      'media-type-unsupported',
+      'this log keeps no openings: it takes nothing sealed',
+    );
+  return openings.hold(commitmentOf(opening), opening);
 }
 
 /** The key that must have signed. A village that is there speaks for its members; the reducer has the last word. */

@@ -1,11 +1,13 @@
 // `writ-log serve`: settings checked one by one, then the service, until a signal ends it.
 
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseSafeDecimal, parseUtf8, utf8 } from '@writ/core/bytes';
 import { isLogError, LogError } from '@writ/core/errors';
 import { formatVkey, type SignerKey } from '@writ/core/formats/key';
 import { parsePolicy, type TrustPolicy } from '@writ/core/formats/tlog-policy';
 import { type Authors, parseAuthors } from '../admission/authors.ts';
+import { openBlobFiles } from '../blobs/files.ts';
 import type { Env } from '../env.ts';
 import type { Profile } from '../http/deps.ts';
 import type { QuorumRule } from '../log/publish.ts';
@@ -32,9 +34,11 @@ export async function serve(env: Env, values: Values, softwareVersion: string): 
   const authorsPath = values.get('authors');
   let authors = await readAuthors(authorsPath, settings.profile);
   const store = await openStore(dir);
+  const blobs = openBlobFiles(join(dir, 'blobs'));
   const service = await startService(env, {
     ...settings,
     store,
+    blobs,
     signers,
     policy,
     policyText,
@@ -60,7 +64,14 @@ export async function serve(env: Env, values: Values, softwareVersion: string): 
 
 type Settings = Omit<
   ServiceOptions,
-  'store' | 'signers' | 'policy' | 'policyText' | 'softwareVersion' | 'processMetrics' | 'authors'
+  | 'store'
+  | 'blobs'
+  | 'signers'
+  | 'policy'
+  | 'policyText'
+  | 'softwareVersion'
+  | 'processMetrics'
+  | 'authors'
 >;
 
 function readSettings(values: Values): Settings {

@@ -4,6 +4,7 @@
 import { formatHex, utf8 } from '@writ/core/bytes';
 import { bug, LogError } from '@writ/core/errors';
 import { type Context, Hono } from 'hono';
+import { BlobUploads, readBlob } from './blobs.ts';
 import { BodyReader } from './body.ts';
 import type { AppDeps } from './deps.ts';
 import { type Problem, problemHeaders, problemOf } from './errors.ts';
@@ -11,6 +12,7 @@ import { createFaultLog, type FaultLog } from './fault-log.ts';
 import { readLiveness, readReadiness } from './health.ts';
 import { readHistory, readHistoryNote } from './history.ts';
 import { openApiDocument } from './openapi.ts';
+import { readOpening } from './openings.ts';
 import { PackedBundles } from './packed-bundles.ts';
 import { ProofWaits } from './proof-waits.ts';
 import {
@@ -75,11 +77,14 @@ function bindHandlers(deps: AppDeps): Readonly<Record<Operation, Handler>> {
   const entryBodies = new BodyReader(MAX_ENTRY_BYTES_IN_FLIGHT);
   const batchBodies = new BodyReader(MAX_BATCH_BYTES_IN_FLIGHT);
   const packed = new PackedBundles();
+  const uploads = new BlobUploads();
   const waits = new ProofWaits(deps.publisher);
   const openApi = openApiDocument(deps.softwareVersion);
   return {
     addEntry: (call) => addEntry(deps, entryBodies, waits, call),
     addBatch: (call) => addBatch(deps, batchBodies, call),
+    blob: (call) => readBlob(deps, call),
+    putBlob: (call) => uploads.put(deps, call),
     checkpoint: (call) => readCheckpoint(deps, call),
     tile: (call) => readTile(deps, packed, call),
     entry: (call) => readEntry(deps, call),
@@ -97,6 +102,7 @@ function bindHandlers(deps: AppDeps): Readonly<Record<Operation, Handler>> {
     villageQuarantine: (call) => readQuarantine(deps, call),
     villageDenials: (call) => readDenials(deps, call),
     villageAudit: (call) => readAudit(deps, call),
+    villageOpening: (call) => readOpening(deps, call),
     history: (call) => readHistory(deps, call),
     historyNote: (call) => readHistoryNote(deps, call),
     index: () => textReply(indexPage(deps)),
@@ -169,7 +175,9 @@ function unroutedError(c: Context<AppEnv>): LogError {
   const { path } = c.req;
   const routes = Object.values(ROUTES).filter((route) => pathPattern(route).test(path));
   if (routes.length === 0) return new LogError('not-found', 'no resource has this path');
-  const allow = routes.map(({ method }) => (method === 'get' ? 'GET, HEAD' : 'POST')).join(', ');
+  const allow = routes
+    .map(({ method }) => (method === 'get' ? 'GET, HEAD' : method.toUpperCase()))
+    .join(', ');
   return new LogError('method-not-allowed', `this resource takes ${allow}`, { allow });
 }
 
@@ -178,8 +186,8 @@ function pathPattern({ path, pattern }: Route): RegExp {
   return new RegExp(`^${path.replace(/\{[a-z]+\}/g, tail)}$`);
 }
 
-/** Makes request ids: random for the process, counted within it, since randomness for each costs more. */
-function requestIds({ env }: AppDeps): () => string {
+/** Makes request ids: random for the maker, counted within it, since randomness for each costs more. */
+export function requestIds({ env }: Pick<AppDeps, 'env'>): () => string {
   const prefix = formatHex(env.random(REQUEST_ID_BYTES));
   let count = 0;
   return () => {
@@ -203,7 +211,8 @@ function problemReply(faultLog: FaultLog, error: unknown, requestId: string): Re
 function toResponse({ status, headers, body }: Reply, requestId: string, route?: Route): Response {
   const isRead = route === undefined || route.method === 'get';
   const bytes = typeof body === 'string' ? utf8(body) : body;
-  return new Response(bytes === null ? null : viewOf(bytes), {
+  const isWhole = bytes === null || bytes instanceof Uint8Array;
+  return new Response(isWhole ? bytes && viewOf(bytes) : ReadableStream.from(bytes.chunks), {
     status,
     headers: {
       ...headers,

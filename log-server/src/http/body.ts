@@ -29,7 +29,25 @@ export class BodyReader {
    * or request-timeout when the client breaks off.
    */
   async read(c: Context<AppEnv>, limit: number): Promise<Uint8Array> {
-    const declared = declaredLength(c);
+    const declared = declaredLength(c.req.header('content-length'));
+    // Node's own request is much cheaper than the web stream around it; undefined without a socket.
+    const incoming = c.env?.incoming;
+    return this.#read(declared, limit, (count) =>
+      incoming === undefined ? readStream(c.req.raw.body, count) : readIncoming(incoming, count),
+    );
+  }
+
+  /** As `read`, for a request of Node's own. */
+  async readRequest(request: IncomingMessage, limit: number): Promise<Uint8Array> {
+    const declared = declaredLength(request.headers['content-length']);
+    return this.#read(declared, limit, (count) => readIncoming(request, count));
+  }
+
+  async #read(
+    declared: number | undefined,
+    limit: number,
+    readAll: (count: Count) => Promise<Uint8Array[]>,
+  ): Promise<Uint8Array> {
     if (declared !== undefined && declared > limit) throw tooLarge(limit);
     let length = 0;
     let cost = 0;
@@ -41,20 +59,14 @@ export class BodyReader {
       if (this.#inFlight > this.#maxBytesInFlight) throw overloaded();
     };
     try {
-      // Node's own request is much cheaper than the web stream around it; undefined without a socket.
-      const incoming = c.env?.incoming;
-      const chunks = await (incoming === undefined
-        ? readStream(c.req.raw.body, count)
-        : readIncoming(incoming, count));
-      return join(chunks, length);
+      return join(await readAll(count), length);
     } finally {
       this.#inFlight -= cost;
     }
   }
 }
 
-function declaredLength(c: Context<AppEnv>): number | undefined {
-  const header = c.req.header('content-length');
+function declaredLength(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;
   const length = parseSafeDecimal(header);
   if (length === undefined) throw invalidRequest('content-length', 'expected a decimal');

@@ -2,6 +2,7 @@
 
 import type { TrustPolicy } from '@writ/core/formats/tlog-policy';
 import type { Authors } from '../admission/authors.ts';
+import type { Blobs } from '../blobs/store.ts';
 import type { Env } from '../env.ts';
 import type { Log } from '../log/log.ts';
 import type { Publisher } from '../log/publish.ts';
@@ -18,6 +19,8 @@ export interface Lifecycle {
 export interface AppDeps {
   readonly env: Env;
   readonly log: Log;
+  /** Shared blobs; undefined: this log keeps none. Openings are with the ledger. */
+  readonly blobs?: Pick<Blobs, 'shared'> | undefined;
   readonly publisher: Publisher;
   readonly metrics: Metrics;
   readonly profile: Profile;

@@ -24,6 +24,7 @@ export const ERROR_STATUS: Readonly<Record<ErrorCode, number>> = {
   'fork-proof-malformed': 400,
   'stream-proof-malformed': 400,
   'state-root-fault-malformed': 400,
+  'opening-malformed': 400,
   'evidence-malformed': 400,
   'origin-unknown': 404,
   'quorum-not-met': 503,
@@ -38,6 +39,8 @@ export const ERROR_STATUS: Readonly<Record<ErrorCode, number>> = {
   'stream-incomplete': 422,
   'stream-rolled-back': 500,
   'entry-absent': 404,
+  'opening-failed': 422,
+  'opening-missing': 422,
   'nothing-to-verify': 422,
   'entry-empty': 400,
   'entry-too-large': 413,
@@ -54,6 +57,7 @@ export const ERROR_STATUS: Readonly<Record<ErrorCode, number>> = {
   'method-not-allowed': 405,
   'not-published': 404,
   'request-timeout': 408,
+  'rate-limited': 429,
   overloaded: 503,
   'log-held': 503,
   'log-stopped': 503,
@@ -130,9 +134,10 @@ export function problemHeaders(error: unknown): Record<string, string> {
     'cache-control': 'no-store',
   };
   if (!isLogError(error)) return headers;
-  const retryAfter = RETRY_AFTER[error.code];
-  if (retryAfter !== undefined) headers['retry-after'] = String(retryAfter);
   const { detail } = error;
+  const retryAfter =
+    error.code === 'rate-limited' ? detail['retryAfterSeconds'] : RETRY_AFTER[error.code];
+  if (retryAfter !== undefined) headers['retry-after'] = String(retryAfter);
   if (error.code === 'method-not-allowed') headers['allow'] = String(detail['allow']);
   // A body that was not read to its end would be taken for the next request.
   if (detail['field'] === 'body') headers['connection'] = 'close';

@@ -1,23 +1,43 @@
-// The two requests that make up nearly all load, on node:http itself: one entry in (`POST /add`, raw profile)
-// and one tile of hashes out. Everything else, and everything unusual about these two, goes to the hono app,
-// which answers the same way but slower.
+// The requests that make up nearly all load, on node:http itself: one entry in (`POST /add`), a batch of raw
+// entries in, one full tile of hashes or the newest checkpoint out. Everything else, and everything unusual about these, goes to the
+// hono app, which answers the same way but slower.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isLogError, type LogError } from '@writ/core/errors';
+import type {
+  IncomingMessage,
+  OutgoingHttpHeader,
+  OutgoingHttpHeaders,
+  ServerResponse,
+} from 'node:http';
+import { utf8 } from '@writ/core/bytes';
+import { isLogError, LogError } from '@writ/core/errors';
 import { MAX_ENTRY_SIZE } from '@writ/core/formats/entry-bundle';
-import { parseTilePath } from '@writ/core/formats/tile-path';
-import { hashesAtLevel, TILE_WIDTH } from '@writ/core/merkle/tile';
+import { TILE_WIDTH } from '@writ/core/merkle/tile';
+import { HASH_SIZE } from '@writ/core/sha256';
+import type { Admitted } from '../admission/statement.ts';
+import type { Outcome } from '../log/batch.ts';
 import type { Log } from '../log/log.ts';
+import type { CheckpointRecord } from '../storage/port.ts';
+import { MAX_BATCH_BODY, splitByteStrings } from './batch.ts';
+import { BodyReader } from './body.ts';
 import { problemHeaders, problemOf } from './errors.ts';
+import { FullTiles } from './full-tiles.ts';
+import { etagOf, IMMUTABLE } from './read.ts';
+import { BYTES, CBOR_SEQUENCE, COSE, JSON_TYPE, TEXT } from './route-parts.ts';
+import { answerOf, linesOf, sequence } from './submit.ts';
+
+/** The routes that may be answered here. */
+export type HotRoute = 'addEntry' | 'addBatch' | 'checkpoint' | 'tile';
 
 export interface HotDependencies {
   readonly log: Log;
-  /** Size of the published tree: nothing beyond it is shown. */
-  readonly publishedSize: () => number;
-  /** True for the raw profile, where an entry is any bytes. */
-  readonly isRaw: boolean;
+  /** The newest published checkpoint: nothing beyond its tree is shown. */
+  readonly published: () => CheckpointRecord | undefined;
+  /** Admits a statement; missing in the raw profile, where an entry is any bytes. */
+  readonly admit?: (bytes: Uint8Array) => Promise<Admitted>;
+  /** Tells the operator of a fault, and gives the request id for the answer. */
+  readonly failed: (error: unknown) => string;
   /** Called when an answer is on its way: route, status, seconds since the request arrived. */
-  readonly observe: (route: 'addEntry' | 'tile', status: number, seconds: number) => void;
+  readonly observe: (route: HotRoute, status: number, seconds: number) => void;
   /** Monotonic clock in milliseconds. */
   readonly monotonicMs: () => number;
 }
@@ -25,21 +45,38 @@ export interface HotDependencies {
 /** Answers the request and returns true, or leaves it untouched and returns false. */
 export type HotPath = (request: IncomingMessage, response: ServerResponse) => boolean;
 
-/** Full tiles that were served, by path: they never change. 8 KiB each. */
-const CACHED_TILES = 1024;
-const ADD = '/add';
-const TILE = '/tile/';
+/** Larger entries are rare; without them all connections together hold 64 MiB at most. */
+const MAX_HOT_ENTRY: number = Math.min(MAX_ENTRY_SIZE, 16 * 1024);
+/** Memory for batches that are being read. */
+const MAX_BATCH_BYTES_IN_FLIGHT: number = 64 * 1024 * 1024;
 
 export function createHotPath(dependencies: HotDependencies): HotPath {
-  const tiles = new Map<string, Uint8Array>();
+  const tiles = new FullTiles(dependencies.log);
+  const batchBodies = new BodyReader(MAX_BATCH_BYTES_IN_FLIGHT);
   return (request, response) => {
     const { url = '', method } = request;
-    if (method === 'POST' && url === ADD)
-      return dependencies.isRaw && addEntry(request, response, dependencies);
-    if (method === 'GET' && url.startsWith(TILE))
-      return readTile(url, tiles, request, response, dependencies);
-    return false;
+    if (hasSpecialWish(request)) return false;
+    if (method === 'GET' && url === '/checkpoint') return readCheckpoint(response, dependencies);
+    if (method === 'GET')
+      return url.startsWith('/tile/') && readTile(url, tiles, response, dependencies);
+    if (method !== 'POST') return false;
+    if (url === '/add') return addEntry(request, response, dependencies);
+    return url === '/add-batch' && addBatch(request, response, batchBodies, dependencies);
   };
+}
+
+/** Any other host may make no URL: the app says so. */
+const PLAIN_HOST = /^[A-Za-z0-9._:[\]-]+$/;
+
+function hasSpecialWish({ headers }: IncomingMessage): boolean {
+  return (
+    headers['x-request-id'] !== undefined ||
+    headers['prefer'] !== undefined ||
+    headers['content-encoding'] !== undefined ||
+    headers['if-none-match'] !== undefined ||
+    headers['range'] !== undefined ||
+    !PLAIN_HOST.test(headers.host ?? '')
+  );
 }
 
 /** Takes a body of stated, acceptable length; anything else is for the app to judge. */
@@ -50,12 +87,13 @@ function addEntry(
 ): boolean {
   const { headers } = request;
   const length = Number(headers['content-length']);
-  const isPlain =
-    headers['prefer'] === undefined &&
-    headers['x-request-id'] === undefined &&
-    headers['content-encoding'] === undefined;
-  if (!isPlain || !Number.isInteger(length) || length < 1 || length > MAX_ENTRY_SIZE) return false;
-  const startedMs = dependencies.monotonicMs();
+  if (!Number.isInteger(length) || length < 1 || length > MAX_HOT_ENTRY) return false;
+  const { admit } = dependencies;
+  const type = headers['content-type'];
+  const isStatement =
+    (type === COSE || type === BYTES) && headers.accept?.startsWith('text/') !== true;
+  if (admit !== undefined && !isStatement) return false;
+  const answer = new Answer(response, 'addEntry', dependencies);
   let body: Buffer | undefined;
   let got = 0;
   request.on('data', (chunk: Buffer) => {
@@ -70,103 +108,141 @@ function addEntry(
   });
   request.on('end', () => {
     if (body === undefined || got !== length) return; // the connection broke off: there is nobody to answer
-    submit(body, response, dependencies, startedMs);
+    if (admit === undefined) submitRaw(body, answer, dependencies.log);
+    else void submitStatement(body, answer, dependencies.log, admit);
   });
   return true;
 }
 
-function submit(
-  entry: Uint8Array,
-  response: ServerResponse,
-  { log, observe, monotonicMs }: HotDependencies,
-  startedMs: number,
-): void {
-  const done = (status: number): void =>
-    observe('addEntry', status, (monotonicMs() - startedMs) / 1000);
-  const refuse = (error: LogError): void => done(sendProblem(response, error));
+function submitRaw(entry: Uint8Array, answer: Answer, log: Log): void {
+  const settle = (outcome: Outcome): void => {
+    if (outcome instanceof LogError) answer.problem(outcome);
+    else answer.text(TEXT, String(outcome.index));
+  };
   try {
-    log.enqueue({
-      entry,
-      settle: (outcome) => {
-        if (outcome instanceof Error) return refuse(outcome);
-        const text = String(outcome.index);
-        response.writeHead(200, {
-          'content-type': 'text/plain; charset=utf-8',
-          'content-length': text.length,
-        });
-        response.end(text);
-        done(200);
-      },
-    });
+    log.enqueue({ entry, settle });
   } catch (error) {
     if (!isLogError(error)) throw error;
-    refuse(error);
+    answer.problem(error);
   }
 }
 
-const TILE_HEADERS = {
-  'content-type': 'application/octet-stream',
-  'cache-control': 'public, max-age=31536000, immutable',
-  'access-control-allow-origin': '*',
-} as const;
+async function submitStatement(
+  { buffer, byteOffset, length }: Buffer,
+  answer: Answer,
+  log: Log,
+  admit: (bytes: Uint8Array) => Promise<Admitted>,
+): Promise<void> {
+  try {
+    // No Buffer: its `slice` is a view, and later code relies on copies.
+    const admitted = await admit(new Uint8Array(buffer, byteOffset, length));
+    const sequenced = await sequence({ log }, admitted);
+    answer.text(JSON_TYPE, JSON.stringify(answerOf(admitted, sequenced)));
+  } catch (error) {
+    answer.problem(error);
+  }
+}
+
+/** Raw batches of the one right type; statements in batches are the app's. */
+function addBatch(
+  request: IncomingMessage,
+  response: ServerResponse,
+  bodies: BodyReader,
+  dependencies: HotDependencies,
+): boolean {
+  const isBatch = request.headers['content-type'] === CBOR_SEQUENCE;
+  if (dependencies.admit !== undefined || !isBatch) return false;
+  void takeBatch(request, bodies, dependencies.log, new Answer(response, 'addBatch', dependencies));
+  return true;
+}
+
+async function takeBatch(
+  request: IncomingMessage,
+  bodies: BodyReader,
+  log: Log,
+  answer: Answer,
+): Promise<void> {
+  try {
+    const body = await bodies.readRequest(request, MAX_BATCH_BODY);
+    const sequenced = await log.addMany(splitByteStrings(body));
+    answer.text(TEXT, linesOf(sequenced));
+  } catch (error) {
+    answer.problem(error);
+  }
+}
 
 function readTile(
   url: string,
-  tiles: Map<string, Uint8Array>,
-  request: IncomingMessage,
+  tiles: FullTiles,
   response: ServerResponse,
   dependencies: HotDependencies,
 ): boolean {
-  const { headers } = request;
-  if (
-    headers['if-none-match'] !== undefined ||
-    headers['range'] !== undefined ||
-    headers['x-request-id'] !== undefined
-  )
-    return false;
-  const startedMs = dependencies.monotonicMs();
-  const tile = tiles.get(url) ?? publishedTile(url, tiles, dependencies);
+  const answer = new Answer(response, 'tile', dependencies);
+  const tile = tiles.read(url, dependencies.published()?.size ?? 0);
   if (tile === undefined) return false;
-  response.writeHead(200, { ...TILE_HEADERS, 'content-length': tile.length });
-  response.end(tile);
-  dependencies.observe('tile', 200, (dependencies.monotonicMs() - startedMs) / 1000);
+  answer.bytes(tile, TILE_HEADERS);
   return true;
 }
 
-/** A full tile of hashes inside the published tree; partial tiles and bundles have rules of their own. */
-function publishedTile(
-  url: string,
-  tiles: Map<string, Uint8Array>,
-  { log, publishedSize }: HotDependencies,
-): Uint8Array | undefined {
-  try {
-    const { level, index, width } = parseTilePath(url.slice(1));
-    if (level === 'entries' || width !== TILE_WIDTH) return undefined;
-    const isPublished =
-      (index + 1n) * BigInt(TILE_WIDTH) <= hashesAtLevel(level, BigInt(publishedSize()));
-    const tile = isPublished ? log.readTile(level, index, width) : undefined;
-    if (tile !== undefined) keepTile(tiles, url, tile);
-    return tile;
-  } catch (error) {
-    if (isLogError(error)) return undefined; // the app says what is wrong with the path
-    throw error;
+function readCheckpoint(response: ServerResponse, dependencies: HotDependencies): boolean {
+  const record = dependencies.published();
+  if (record === undefined) return false;
+  new Answer(response, 'checkpoint', dependencies).bytes(record.note, [
+    ...['content-type', TEXT],
+    ...['cache-control', 'no-cache'],
+    ...['etag', etagOf(record)],
+    ...['access-control-allow-origin', '*'],
+    ...['content-length', String(record.note.length)],
+  ]);
+  return true;
+}
+
+const TILE_HEADERS: OutgoingHttpHeader[] = [
+  ...['content-type', BYTES],
+  ...['cache-control', IMMUTABLE],
+  ...['access-control-allow-origin', '*'],
+  ...['content-length', String(TILE_WIDTH * HASH_SIZE)],
+];
+
+/** One answer that is on its way. */
+class Answer {
+  readonly #response: ServerResponse;
+  readonly #route: HotRoute;
+  readonly #dependencies: HotDependencies;
+  readonly #startedMs: number;
+
+  constructor(response: ServerResponse, route: HotRoute, dependencies: HotDependencies) {
+    this.#response = response;
+    this.#route = route;
+    this.#dependencies = dependencies;
+    this.#startedMs = dependencies.monotonicMs();
   }
-}
 
-function keepTile(tiles: Map<string, Uint8Array>, url: string, tile: Uint8Array): void {
-  const [oldest] = tiles.keys();
-  if (tiles.size >= CACHED_TILES && oldest !== undefined) tiles.delete(oldest);
-  tiles.set(url, tile);
-}
+  /** A body in ASCII. */
+  text(contentType: string, body: string): void {
+    this.#send(200, ['content-type', contentType, 'content-length', body.length], body);
+  }
 
-/** Writes the problem document of an error and returns its status. */
-function sendProblem(response: ServerResponse, error: LogError): number {
-  const problem = problemOf(error);
-  const body = JSON.stringify(problem);
-  response.writeHead(problem.status, {
-    ...problemHeaders(error),
-    'content-length': Buffer.byteLength(body),
-  });
-  response.end(body);
-  return problem.status;
+  bytes(body: Uint8Array, headers: OutgoingHttpHeader[]): void {
+    this.#send(200, headers, body);
+  }
+
+  problem(error: unknown): void {
+    const requestId = this.#dependencies.failed(error);
+    const problem = problemOf(error, requestId);
+    const body = utf8(JSON.stringify(problem));
+    const headers = { ...problemHeaders(error), 'x-request-id': requestId };
+    this.#send(problem.status, { ...headers, 'content-length': body.length }, body);
+  }
+
+  #send(
+    status: number,
+    headers: OutgoingHttpHeaders | OutgoingHttpHeader[],
+    body: string | Uint8Array,
+  ): void {
+    this.#response.writeHead(status, headers);
+    this.#response.end(body);
+    const { observe, monotonicMs } = this.#dependencies;
+    observe(this.#route, status, (monotonicMs() - this.#startedMs) / 1000);
+  }
 }

@@ -19,11 +19,15 @@ export const IMMUTABLE = 'public, max-age=31536000, immutable';
 /** `GET /checkpoint`. LogError not-published before the first one. */
 export function readCheckpoint({ publisher }: AppDeps, { c }: Call): Reply {
   const record = requirePublished(publisher.published);
-  // One note for each number, for ever.
-  const etag = `"${record.number}-${formatHex(record.root.subarray(0, 8))}"`;
+  const etag = etagOf(record);
   const headers = { 'cache-control': 'no-cache', etag };
   if (matches(c.req.header('if-none-match'), etag)) return { status: 304, headers, body: null };
   return textReply(record.note, headers);
+}
+
+/** The ETag of a checkpoint: one note for each number, for ever. */
+export function etagOf({ number, root }: CheckpointRecord): string {
+  return `"${number}-${formatHex(root.subarray(0, 8))}"`;
 }
 
 /** If-None-Match (RFC 9110 §13.1.2), compared weakly. */

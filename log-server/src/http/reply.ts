@@ -4,6 +4,7 @@
 import type { IncomingMessage } from 'node:http';
 import { parseSafeDecimal } from '@writ/core/bytes';
 import type { Context } from 'hono';
+import type { BlobStream } from '../blobs/store.ts';
 import { invalidRequest } from './errors.ts';
 import { JSON_TYPE, type Route, TEXT } from './route-parts.ts';
 
@@ -16,7 +17,7 @@ export interface AppEnv {
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array | null;
+  readonly body: string | Uint8Array | BlobStream | null;
 }
 
 /** One request, with its parameters parsed as strictly as the route table says. */

@@ -16,7 +16,7 @@ export interface Answer {
 }
 
 export interface Route {
-  readonly method: 'get' | 'post';
+  readonly method: 'get' | 'post' | 'put';
   /** OpenAPI path template. */
   readonly path: string;
   /** The same for the router. */
@@ -37,6 +37,8 @@ export const JSON_TYPE = 'application/json';
 export const BYTES = 'application/octet-stream';
 export const COSE = 'application/cose';
 export const CBOR_SEQUENCE = 'application/cbor-seq';
+/** An opening of a sealed statement (spec/private-villages.md). */
+export const OPENING = 'application/vnd.writ.opening+cbor';
 
 export const DECIMAL = { type: 'string', pattern: '^(0|[1-9][0-9]*)$' } as const;
 export const inPath = (name: string, description: string, schema: object = DECIMAL): Parameter => {

@@ -22,6 +22,7 @@ import {
 } from './village-routes.ts';
 
 type SubmitOperation = 'addEntry' | 'addBatch';
+type BlobOperation = 'blob' | 'putBlob';
 type TileOperation = 'checkpoint' | 'tile';
 type ReadOperation = 'entry' | 'entryProof' | 'inclusion' | 'consistency' | 'leaf';
 type HistoryOperation = 'history' | 'historyNote';
@@ -29,6 +30,7 @@ type ServiceOperation = 'index' | 'policy' | 'livez' | 'readyz' | 'metrics' | 'o
 /** Every operation id. */
 export type Operation =
   | SubmitOperation
+  | BlobOperation
   | TileOperation
   | ReadOperation
   | StreamOperation
@@ -40,16 +42,16 @@ const WAIT = inQuery(
   'wait',
   'seconds to wait for the proof, 1 to 60; or the header Prefer: wait=N',
 );
-const SUBMIT_PROBLEMS = [400, 403, 408, 409, 413, 415, 500, 503, 507] as const;
+const SUBMIT_PROBLEMS = [400, 403, 408, 409, 413, 415, 422, 429, 500, 503, 507] as const;
 
 const submitRoutes: Readonly<Record<SubmitOperation, Route>> = {
   addEntry: {
     method: 'post',
     path: '/add',
     pattern: '/add',
-    summary: 'submit one entry: a statement, or opaque bytes in the raw profile',
+    summary: 'submit one entry: a statement, a sealed one with its opening, or opaque bytes (raw)',
     parameters: [WAIT],
-    body: [COSE, BYTES],
+    body: [COSE, BYTES, CBOR_SEQUENCE],
     answers: {
       200: {
         description:
@@ -76,6 +78,33 @@ const submitRoutes: Readonly<Record<SubmitOperation, Route>> = {
       },
     },
     problems: SUBMIT_PROBLEMS,
+  },
+};
+
+const DIGEST = inPath('digest', 'SHA-256 of the blob in hex', {
+  type: 'string',
+  pattern: '^[0-9a-f]{64}$',
+});
+
+const blobRoutes: Readonly<Record<BlobOperation, Route>> = {
+  blob: {
+    method: 'get',
+    path: '/blobs/sha256/{digest}',
+    pattern: '/blobs/sha256/:digest',
+    summary: 'a blob by its digest',
+    parameters: [DIGEST],
+    answers: { 200: { description: 'the bytes', types: [BYTES] }, 304: NOT_MODIFIED },
+    problems: [400, 404, 500],
+  },
+  putBlob: {
+    method: 'put',
+    path: '/blobs/sha256/{digest}',
+    pattern: '/blobs/sha256/:digest',
+    summary: 'keep a blob of at most 10 MiB, signed by an author of packages',
+    parameters: [DIGEST],
+    body: [BYTES],
+    answers: { 200: json('the digest: the blob is durable') },
+    problems: [400, 403, 404, 408, 413, 500, 503, 507],
   },
 };
 
@@ -236,6 +265,7 @@ const serviceRoutes: Readonly<Record<ServiceOperation, Route>> = {
 /** The table, by operation id. */
 export const ROUTES: Readonly<Record<Operation, Route>> = {
   ...submitRoutes,
+  ...blobRoutes,
   ...tileRoutes,
   ...readRoutes,
   ...streamRoutes,

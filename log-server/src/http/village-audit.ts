@@ -4,12 +4,14 @@ import { formatBase64, formatHex, utf8 } from '@writ/core/bytes';
 import { bug } from '@writ/core/errors';
 import { sha256 } from '@writ/core/sha256';
 import type { Statement } from '@writ/core/statements/statement';
+import { cacheControl } from './access.ts';
 import type { AppDeps } from './deps.ts';
 import { invalidRequest } from './errors.ts';
+import { payloadOf } from './openings.ts';
 import type { Call, Reply } from './reply.ts';
 import { JSON_TYPE } from './route-parts.ts';
 import { nextLink, readPage } from './village-pages.ts';
-import { facts, villageOf } from './villages.ts';
+import { facts, villageOf } from './village-view.ts';
 
 const COLUMNS = [
   'seq',
@@ -26,16 +28,19 @@ type Row = Readonly<Record<(typeof COLUMNS)[number], string | number>>;
 export async function readAudit(deps: AppDeps, call: Call): Promise<Reply> {
   const format = call.query.get('format') ?? 'json';
   if (format !== 'json' && format !== 'csv') throw invalidRequest('format', 'expected json or csv');
-  const village = villageOf(deps, call);
+  const village = await villageOf(deps, call);
   const { stream, state } = village;
-  const { rows, next } = await readPage(deps, { stream, count: state.head.seq + 1 }, call, rowOf);
+  const count = state.head.seq + 1;
+  const { rows, next } = await readPage(deps, { stream, count }, call, (statement, leafIndex) =>
+    rowOf(deps, statement, leafIndex),
+  );
   const text = format === 'csv' ? csvOf(rows) : JSON.stringify({ ...facts(village), rows, next });
   const digest = sha256(utf8(text));
   return {
     status: 200,
     headers: {
       'content-type': format === 'csv' ? 'text/csv; charset=utf-8' : JSON_TYPE,
-      'cache-control': 'no-cache',
+      ...cacheControl(village.access),
       'x-writ-digest': `sha-256=:${formatBase64(digest)}:`,
       'x-writ-signature': signatureOf(deps, stream, digest),
       ...nextLink(call, next),
@@ -44,8 +49,9 @@ export async function readAudit(deps: AppDeps, call: Call): Promise<Reply> {
   };
 }
 
-function rowOf(statement: Statement, leafIndex: number): Row {
-  const { seq, id, kind, issuer, keyId, issuedAtSeconds } = statement;
+async function rowOf({ log }: AppDeps, statement: Statement, leafIndex: number): Promise<Row> {
+  const { seq, id, issuer, keyId, issuedAtSeconds } = statement;
+  const { kind } = await payloadOf(log, statement);
   return {
     seq,
     leafIndex,

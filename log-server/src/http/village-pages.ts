@@ -28,7 +28,7 @@ export async function readPage<Row>(
   deps: AppDeps,
   { stream, count }: Published,
   { query }: Call,
-  row: (statement: Statement, leafIndex: number) => Row | undefined,
+  row: (statement: Statement, leafIndex: number) => Promise<Row | undefined> | Row | undefined,
 ): Promise<PageOf<Row>> {
   const { log } = deps;
   const limit = limitOf(query);
@@ -37,7 +37,7 @@ export async function readPage<Row>(
   const rows: Row[] = [];
   let read = 0;
   for await (const entry of log.readEntries(positions)) {
-    const made = row(decodeStatement(entry), positions[read] ?? 0);
+    const made = await row(decodeStatement(entry), positions[read] ?? 0);
     if (made !== undefined) rows.push(made);
     read++;
   }

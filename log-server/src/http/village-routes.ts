@@ -2,7 +2,7 @@
 
 import { FOLLOW_PAGE_TYPE } from '@writ/core/streams/follow-page';
 import { STREAM_PROOF_TYPE } from '@writ/core/streams/stream-proof';
-import { inPath, inQuery, json, NOT_MODIFIED, type Route } from './route-parts.ts';
+import { inPath, inQuery, json, NOT_MODIFIED, OPENING, type Route } from './route-parts.ts';
 
 export type StreamOperation = 'stream' | 'streamHead' | 'streamFollow';
 export type VillageOperation =
@@ -12,7 +12,8 @@ export type VillageOperation =
   | 'villageMembers'
   | 'villageQuarantine'
   | 'villageDenials'
-  | 'villageAudit';
+  | 'villageAudit'
+  | 'villageOpening';
 
 const STREAM = inPath('stream', 'stream id; it may hold slashes', { type: 'string' });
 const VILLAGE = inPath('village', 'village id', {
@@ -23,7 +24,7 @@ const PAGE = [
   inQuery('since', 'seq or id of the last statement that the reader has', { type: 'string' }),
   inQuery('limit', 'statements on a page, 1 to 500'),
 ] as const;
-const PROBLEMS = [400, 404, 500] as const;
+const PROBLEMS = [400, 404, 429, 500] as const;
 
 export const streamRoutes: Readonly<Record<StreamOperation, Route>> = {
   streamHead: {
@@ -75,7 +76,7 @@ export const streamRoutes: Readonly<Record<StreamOperation, Route>> = {
 const village = (path: string, summary: string, more: Partial<Route> = {}): Route => ({
   method: 'get',
   path: `/villages/{village}/${path}`,
-  pattern: `/villages/:village/${path.replace('{digest}', ':digest')}`,
+  pattern: `/villages/:village/${path.replace(/\{(\w+)\}/g, ':$1')}`,
   summary,
   answers: { 200: json('facts, and the stream proof they follow from in base64') },
   problems: PROBLEMS,
@@ -107,6 +108,18 @@ export const villageRoutes: Readonly<Record<VillageOperation, Route>> = {
     'denials',
     'statements that the log refused, where the constitution has them recorded',
     { parameters: PAGE },
+  ),
+  villageOpening: village(
+    'openings/{statement}',
+    'the opening of a sealed statement of a private village, for members',
+    {
+      parameters: [
+        inPath('statement', 'statement id', { type: 'string', pattern: '^[0-9a-f]{64}$' }),
+      ],
+      answers: {
+        200: { description: 'an opening (spec/private-villages.md)', types: [OPENING] },
+      },
+    },
   ),
   villageAudit: village(
     'audit',

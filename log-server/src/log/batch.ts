@@ -2,7 +2,7 @@
 // tree grown. Pure but for the reads it is handed; nothing is durable yet.
 
 import { equalBytes, formatHex } from '@writ/core/bytes';
-import { LogError } from '@writ/core/errors';
+import { bug, LogError } from '@writ/core/errors';
 import { writeBundleEntry } from '@writ/core/formats/entry-bundle';
 import { hashBundleEntries } from '@writ/core/merkle/leaf-batch';
 import { HASH_SIZE } from '@writ/core/sha256';
@@ -56,8 +56,8 @@ export interface Ground {
   find(hashes: Uint8Array, offset: number): number | undefined;
   /** Why the rules of its stream refuse a statement at `index`; applies it when they do not. */
   judge(step: Step, index: number): LogError | undefined;
-  /** Remembers the leaf hash at `offset` under its new index. */
-  remember(hashes: Uint8Array, offset: number, index: number): void;
+  /** The next new leaf stands behind those before it in the leaf hashes: remembers it under the next index. */
+  rememberNext(): void;
 }
 
 export interface Prepared {
@@ -99,7 +99,8 @@ export function prepareBatch(batch: readonly Submission[], ground: Ground): Prep
   const outcomes: Outcome[] = [];
   let kept = 0;
   let keptEnd = 0;
-  for (const [i, submission] of batch.entries()) {
+  for (let i = 0; i < batch.length; i++) {
+    const submission = batch[i] ?? bug('a batch has no holes');
     const outcome = judge(submission, i, hashes, streams, ground, ground.head.size + kept);
     outcomes.push(outcome);
     if (outcome instanceof LogError || outcome.isDuplicate) continue;
@@ -112,7 +113,7 @@ export function prepareBatch(batch: readonly Submission[], ground: Ground): Prep
       bundle.copyWithin(keptEnd, start, end);
       hashes.copyWithin(kept * HASH_SIZE, i * HASH_SIZE, (i + 1) * HASH_SIZE);
     }
-    ground.remember(hashes, kept * HASH_SIZE, outcome.index);
+    ground.rememberNext();
     kept++;
     keptEnd += end - start;
   }

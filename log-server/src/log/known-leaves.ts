@@ -13,8 +13,8 @@ export class KnownLeaves {
   readonly #index: LeafIndex;
   /** Leaf hashes of the batch being prepared: entries from the size of the store on. */
   #pending: Uint8Array = new Uint8Array(0);
-  /** What the batch being prepared has added. */
-  readonly #added: { readonly offset: number; readonly index: number }[] = [];
+  /** How many of them are in the index already. */
+  #added = 0;
 
   /** Reads all leaf hashes of the store once. */
   constructor(store: LogStore) {
@@ -30,19 +30,21 @@ export class KnownLeaves {
   /** From now on `hashes` are those of the batch being prepared. */
   expect(hashes: Uint8Array): void {
     this.#pending = hashes;
-    this.#added.length = 0;
+    this.#added = 0;
   }
 
-  /** Adds a leaf that `find` does not know. */
-  remember(hashes: Uint8Array, offset: number, index: number): void {
-    this.#index.insert(hashes, offset, index);
-    this.#added.push({ offset, index });
+  /** Adds the next leaf of the pending batch, which `find` does not know. */
+  rememberNext(): void {
+    const { size } = this.#store.head;
+    this.#index.insert(this.#pending, this.#added * HASH_SIZE, size + this.#added);
+    this.#added++;
   }
 
   /** Forgets the pending batch: it never became durable. */
   forget(): void {
-    for (const { offset, index } of this.#added.splice(0).reverse())
-      this.#index.remove(this.#pending, offset, index);
+    const { size } = this.#store.head;
+    for (; this.#added > 0; this.#added--)
+      this.#index.remove(this.#pending, (this.#added - 1) * HASH_SIZE, size + this.#added - 1);
   }
 
   #build(): LeafIndex {

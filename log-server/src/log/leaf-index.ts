@@ -11,8 +11,7 @@ const MAX_LOAD = 0.8;
 const GROWTH = 1.5;
 
 interface Partition {
-  fragments: Uint32Array;
-  /** Index + 1; 0 marks an empty slot. */
+  /** Two words a slot, side by side since memory is slow: fragment, then index + 1, where 0 marks an empty slot. */
   slots: Uint32Array;
   count: number;
 }
@@ -33,15 +32,11 @@ export class LeafIndex {
 
   /** Index of the entry with the 32-byte hash at `offset` of `hashes`, or undefined. */
   find(hashes: Uint8Array, offset: number): number | undefined {
-    const { fragments, slots } = this.#partition(hashes, offset);
+    const { slots } = this.#partition(hashes, offset);
     const fragment = fragmentAt(hashes, offset);
-    for (
-      let slot = home(fragment, slots.length);
-      slots[slot] !== 0;
-      slot = (slot + 1) % slots.length
-    ) {
-      if (fragments[slot] !== fragment) continue;
-      const index = (slots[slot] ?? 0) - 1;
+    for (let at = home(fragment, slots); slots[at + 1] !== 0; at = next(at, slots)) {
+      if (slots[at] !== fragment) continue;
+      const index = (slots[at + 1] ?? 0) - 1;
       if (this.#isLeafAt(index, hashes, offset)) return index;
     }
     return undefined;
@@ -51,36 +46,28 @@ export class LeafIndex {
   insert(hashes: Uint8Array, offset: number, index: number): void {
     if (index > MAX_INDEXED) throw new RangeError('the leaf index numbers at most 2^32-2 entries');
     const partition = this.#partition(hashes, offset);
-    if (partition.count >= partition.slots.length * MAX_LOAD) grow(partition);
-    place(partition, fragmentAt(hashes, offset), index + 1);
+    if (partition.count * 2 >= partition.slots.length * MAX_LOAD) grow(partition);
+    place(partition.slots, fragmentAt(hashes, offset), index + 1);
     partition.count++;
   }
 
   /** Takes out an entry that `insert` added. */
   remove(hashes: Uint8Array, offset: number, index: number): void {
     const partition = this.#partition(hashes, offset);
-    const { fragments, slots } = partition;
-    const fragment = fragmentAt(hashes, offset);
-    let hole = home(fragment, slots.length);
-    while (slots[hole] !== index + 1) {
-      if (slots[hole] === 0) return;
-      hole = (hole + 1) % slots.length;
+    const { slots } = partition;
+    let hole = home(fragmentAt(hashes, offset), slots);
+    while (slots[hole + 1] !== index + 1) {
+      if (slots[hole + 1] === 0) return;
+      hole = next(hole, slots);
     }
     // Whoever was pushed behind the hole moves up, so that no search ends there too early.
-    for (
-      let slot = (hole + 1) % slots.length;
-      slots[slot] !== 0;
-      slot = (slot + 1) % slots.length
-    ) {
-      const from = home(fragments[slot] ?? 0, slots.length);
-      const isAfterHole =
-        (slot - from + slots.length) % slots.length < (slot - hole + slots.length) % slots.length;
-      if (isAfterHole) continue;
-      slots[hole] = slots[slot] ?? 0;
-      fragments[hole] = fragments[slot] ?? 0;
-      hole = slot;
+    for (let at = next(hole, slots); slots[at + 1] !== 0; at = next(at, slots)) {
+      const pushed = distance(home(slots[at] ?? 0, slots), at, slots);
+      if (pushed < distance(hole, at, slots)) continue;
+      slots.copyWithin(hole, at, at + 2);
+      hole = at;
     }
-    slots[hole] = 0;
+    slots[hole + 1] = 0;
     partition.count--;
   }
 
@@ -92,7 +79,7 @@ export class LeafIndex {
 }
 
 function emptyPartition(capacity: number): Partition {
-  return { fragments: new Uint32Array(capacity), slots: new Uint32Array(capacity), count: 0 };
+  return { slots: new Uint32Array(2 * capacity), count: 0 };
 }
 
 function fragmentAt(hashes: Uint8Array, offset: number): number {
@@ -103,25 +90,33 @@ function fragmentAt(hashes: Uint8Array, offset: number): number {
   return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
 }
 
-function home(fragment: number, capacity: number): number {
-  return Math.floor((fragment * capacity) / 2 ** 32);
+/** Where the search for a fragment starts. */
+function home(fragment: number, slots: Uint32Array): number {
+  return 2 * Math.floor((fragment * (slots.length / 2)) / 2 ** 32);
 }
 
-function place(partition: Partition, fragment: number, value: number): void {
-  const { fragments, slots } = partition;
-  let slot = home(fragment, slots.length);
-  while (slots[slot] !== 0) slot = (slot + 1) % slots.length;
-  fragments[slot] = fragment;
-  slots[slot] = value;
+function next(at: number, slots: Uint32Array): number {
+  return at + 2 === slots.length ? 0 : at + 2;
+}
+
+/** How far `to` lies behind `from`, around the end. */
+function distance(from: number, to: number, slots: Uint32Array): number {
+  return to >= from ? to - from : to - from + slots.length;
+}
+
+function place(slots: Uint32Array, fragment: number, value: number): void {
+  let at = home(fragment, slots);
+  while (slots[at + 1] !== 0) at = next(at, slots);
+  slots[at] = fragment;
+  slots[at + 1] = value;
 }
 
 function grow(partition: Partition): void {
-  const { fragments, slots } = partition;
-  const capacity = Math.ceil(slots.length * GROWTH);
-  partition.fragments = new Uint32Array(capacity);
-  partition.slots = new Uint32Array(capacity);
-  for (let i = 0; i < slots.length; i++) {
-    const value = slots[i] ?? 0;
-    if (value !== 0) place(partition, fragments[i] ?? 0, value);
+  const { slots } = partition;
+  const larger = new Uint32Array(2 * Math.ceil((slots.length / 2) * GROWTH));
+  for (let at = 0; at < slots.length; at += 2) {
+    const value = slots[at + 1] ?? 0;
+    if (value !== 0) place(larger, slots[at] ?? 0, value);
   }
+  partition.slots = larger;
 }

@@ -6,6 +6,7 @@
 import { equalBytes } from '@writ/core/bytes';
 import { bug, isLogError, LogError } from '@writ/core/errors';
 import { MAX_ENTRY_SIZE } from '@writ/core/formats/entry-bundle';
+import { commitmentOf } from '@writ/core/statements/sealed';
 import type { Step } from '@writ/core/streams/position';
 import type { LogStore, TreeHead } from '../storage/port.ts';
 import type { Ledger, OwnStatement } from '../streams/ledger.ts';
@@ -134,18 +135,14 @@ export class Log extends StoredTree {
     const bytes = entries.reduce((sum, entry) => sum + entry.length, 0);
     this.#checkRoom(entries.length, bytes);
     return new Promise((resolve, reject) => {
-      const results: Sequenced[] = new Array(entries.length);
-      let left = entries.length;
-      if (left === 0) resolve(results);
-      for (const [i, entry] of entries.entries()) {
-        const settle: Submission['settle'] = (outcome) => {
-          if (outcome instanceof LogError) reject(outcome);
-          else results[i] = outcome;
-          left--;
-          if (left === 0) resolve(results);
-        };
-        this.#push({ entry, settle });
-      }
+      const results: Sequenced[] = [];
+      if (entries.length === 0) resolve(results);
+      // One for all: submissions are settled in the order in which they were pushed.
+      const settle: Submission['settle'] = (outcome) => {
+        if (outcome instanceof LogError) reject(outcome);
+        else if (results.push(outcome) === entries.length) resolve(results);
+      };
+      for (const entry of entries) this.#push({ entry, settle });
     });
   }
 
@@ -267,8 +264,16 @@ export class Log extends StoredTree {
   async #recordDenials(): Promise<void> {
     for (const { step, outcome } of this.#refused.splice(0)) {
       const denial = this.ledger?.denial(step, outcome);
-      if (denial !== undefined) await this.#commitOwn(denial).catch(() => undefined);
+      if (denial !== undefined) await this.#commitSealed(denial).catch(() => undefined);
     }
+  }
+
+  /** Keeps the opening, where there is one, before the statement. */
+  async #commitSealed(own: OwnStatement): Promise<void> {
+    const { opening } = own;
+    if (opening !== undefined)
+      await this.ledger?.openings?.store.write(commitmentOf(opening), [opening]);
+    await this.#commitOwn(own);
   }
 
   /** Commits a statement of the log itself. LogError log-stopped, storage-full. */
@@ -295,7 +300,9 @@ export class Log extends StoredTree {
         this.#edge = edge;
       }
       this.ledger?.keep();
-      for (const [i, submission] of batch.entries()) {
+      // Counted by hand here and in batch.ts: an iterator of pairs shows in every profile.
+      for (let i = 0; i < batch.length; i++) {
+        const submission = batch[i] ?? bug('a batch has no holes');
         const outcome = outcomes[i] ?? bug('an outcome is missing');
         submission.settle(outcome);
         const step = submission.move?.step;
@@ -321,7 +328,7 @@ export class Log extends StoredTree {
       expect: (hashes) => this.#leaves.expect(hashes),
       find: (hashes, offset) => this.#leaves.find(hashes, offset),
       judge: (step, index) => this.ledger?.judge(step, index),
-      remember: (hashes, offset, index) => this.#leaves.remember(hashes, offset, index),
+      rememberNext: () => this.#leaves.rememberNext(),
     });
   }
 

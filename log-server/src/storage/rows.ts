@@ -14,7 +14,7 @@ const encoder = new Encoder({ useRecords: false, variableMapSize: true, tagUint8
 
 /** Bytes of a row. */
 export function encodeRow(row: HeadRow | StreamHead | CheckpointRecord): Uint8Array {
-  return Uint8Array.from(encoder.encode(row));
+  return new Uint8Array(encoder.encode(row));
 }
 
 export function decodeHead(bytes: Uint8Array): HeadRow {

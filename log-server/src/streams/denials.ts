@@ -12,6 +12,8 @@ export const MAX_DENIALS_PER_MINUTE = 10;
 export interface PlannedDenial {
   readonly stream: string;
   readonly payload: Denial;
+  /** To be sealed: the village is private. */
+  readonly isPrivate: boolean;
 }
 
 export class Denials {
@@ -39,7 +41,8 @@ export class Denials {
       code: String(error.detail['refusal']),
       rule: String(error.detail['rule']),
     };
-    return { stream: `audit/${streamId.village}`, payload };
+    const isPrivate = state.law.visibility === 'private';
+    return { stream: `audit/${streamId.village}`, payload, isPrivate };
   }
 
   #take(village: string, minute: number): boolean {

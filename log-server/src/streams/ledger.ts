@@ -2,18 +2,22 @@
 // their heads. Derived from the entries and kept in memory; a batch is judged on it before it is durable, so every
 // change can be taken back until then.
 
-import { equalBytes } from '@writ/core/bytes';
+import { equalBytes, formatHex } from '@writ/core/bytes';
 import { bug, LogError } from '@writ/core/errors';
 import { decodeBundle } from '@writ/core/formats/entry-bundle';
 import type { SignerKey } from '@writ/core/formats/key';
 import { TILE_WIDTH } from '@writ/core/merkle/tile';
-import { decodePayload, encodePayload } from '@writ/core/statements/kinds';
+import { encodePayload, findPayload, type Payload } from '@writ/core/statements/kinds';
 import type { Denial, StateRoot } from '@writ/core/statements/kinds/log';
-import { decodeStatement, signStatement } from '@writ/core/statements/statement';
+import { SALT_SIZE, signSealed } from '@writ/core/statements/sealed';
+import { decodeStatement, type Statement, signStatement } from '@writ/core/statements/statement';
 import type { Head, Step } from '@writ/core/streams/position';
 import { contextAt, reduce, type StreamState, type StreamStates } from '@writ/core/streams/reduce';
 import { refusalError } from '@writ/core/streams/refusal';
 import { Verifiers } from '@writ/core/streams/verifiers';
+import { RequestBuckets } from '../admission/request-buckets.ts';
+import { HeldOpenings } from '../blobs/held-openings.ts';
+import type { BlobStore } from '../blobs/store.ts';
 import type { LogStore, StreamHead } from '../storage/port.ts';
 import { Denials } from './denials.ts';
 import { IndexTree, type ProvenStream } from './index-tree.ts';
@@ -33,12 +37,16 @@ export interface LogAuthor {
   readonly origin: string;
   readonly signer: SignerKey;
   readonly clock: LogClock;
+  /** Where openings are kept, and fresh random bytes for salts; without them there are no private villages. */
+  readonly veil?: { readonly openings: BlobStore; random(length: number): Uint8Array };
 }
 
 /** A statement that the log has signed and not yet sequenced. */
 export interface OwnStatement {
   readonly entry: Uint8Array;
   readonly step: Step;
+  /** To be made durable before the statement, where it is sealed. */
+  readonly opening?: Uint8Array;
 }
 
 /** From the state root at leaf index `start` to the next one. */
@@ -66,9 +74,15 @@ export class Ledger {
   readonly #denials = new Denials();
   /** Keys of members and authors, ready from one statement to the next. */
   readonly verifiers: Verifiers = new Verifiers();
+  /** What is left of the requests of each village. */
+  readonly requests: RequestBuckets;
+  /** Openings of sealed statements; undefined: this log takes none. */
+  readonly openings: HeldOpenings | undefined;
 
   constructor(author: LogAuthor) {
     this.#author = author;
+    this.requests = new RequestBuckets(() => author.clock.steadyMs());
+    this.openings = author.veil === undefined ? undefined : new HeldOpenings(author.veil.openings);
   }
 
   get states(): StreamStates {
@@ -139,7 +153,7 @@ export class Ledger {
   /** Takes a stored entry. Of the time before the published tree nothing but the states is kept. */
   #replay(entry: Uint8Array, index: number, publishedSize: number): void {
     const statement = decodeStatement(entry);
-    const step = { statement, payload: decodePayload(statement) };
+    const step = { statement, payload: this.#payloadOf(statement, index) };
     const isRoot = step.payload.kind === 'state-root';
     if (isRoot) this.keep();
     const before = this.#states.get('log');
@@ -159,6 +173,19 @@ export class Ledger {
     if (index < publishedSize) this.#intervals = [interval];
     else this.#intervals.push(interval);
     this.#sealedSize = index + 1;
+  }
+
+  /** LogError storage-corrupt when a sealed statement has lost its opening, which was durable before it. */
+  #payloadOf(statement: Statement, index: number): Payload {
+    const payload = findPayload(statement, (commitment) =>
+      this.openings?.store.readSync(commitment),
+    );
+    if (payload.kind !== 'sealed') return payload;
+    throw new LogError(
+      'storage-corrupt',
+      `the opening ${formatHex(payload.commitment)} of entry ${index} is gone: restore a backup`,
+      { index },
+    );
   }
 
   /** Heads of `streams` at the start of interval number `first`. */
@@ -248,9 +275,29 @@ export class Ledger {
   denial(step: Step, error: LogError): OwnStatement | undefined {
     const nowSeconds = this.#author.clock.nowSeconds();
     const planned = this.#denials.plan(step, error, this.#states, nowSeconds);
-    return planned === undefined
-      ? undefined
+    if (planned === undefined) return undefined;
+    return planned.isPrivate
+      ? this.#seal(planned.stream, planned.payload)
       : this.#sign(planned.stream, planned.payload, nowSeconds);
+  }
+
+  /** A sealed statement of the log itself behind the head of `stream`. */
+  #seal(stream: string, payload: Denial): OwnStatement {
+    const head = this.#states.get(stream)?.head;
+    const { signer, veil } = this.#author;
+    const salt = veil?.random(SALT_SIZE) ?? bug('a private village has come without its openings');
+    const { bytes: entry, opening } = signSealed(
+      {
+        kind: payload.kind,
+        stream,
+        seq: head === undefined ? 0 : head.seq + 1,
+        previous: head?.id ?? null,
+        payload: encodePayload(payload),
+      },
+      salt,
+      { publicKey: signer.publicKey, sign: (message) => signer.signRaw(message) },
+    );
+    return { entry, opening, step: { statement: decodeStatement(entry), payload } };
   }
 
   /** A statement of the log itself behind the head of `stream`. */

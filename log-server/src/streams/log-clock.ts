@@ -28,6 +28,11 @@ export class LogClock {
     return Math.floor(this.#sources.nowSeconds());
   }
 
+  /** Milliseconds of a clock that never jumps. */
+  steadyMs(): number {
+    return this.#sources.monotonicMs();
+  }
+
   /** The time for a state root after one of `latestSeconds`. LogError clock-implausible. */
   timeForRoot(latestSeconds: number): number {
     const step = Math.abs(this.#offset() - this.#offsetSeconds);

@@ -10,7 +10,7 @@ import { proveFollowPage } from '@writ/core/streams/follow-page-proof';
 import { decodeStreamProof } from '@writ/core/streams/stream-proof';
 import type { Log } from '../log/log.ts';
 import type { CheckpointRecord } from '../storage/port.ts';
-import { proveStream, requireLedger } from './prove.ts';
+import { provePage, requireLedger } from './prove.ts';
 
 /** What a reader asks for. */
 export interface FollowRequest {
@@ -22,20 +22,27 @@ export interface FollowRequest {
 }
 
 /**
- * The page under a published checkpoint. LogError request-invalid for a page behind the head or a tree that is not
+ * The page under a published checkpoint. `open`, for a member of a private village, gives the openings of the first of
+ * the statements on it, and the page has no more than that. LogError request-invalid for a page behind the head or a tree that is not
  * published yet, and as `proveStream`.
  */
 export async function proveFollow(
   log: Log,
   record: CheckpointRecord,
   { stream, from, limit, since }: FollowRequest,
+  open?: (entries: readonly Uint8Array[]) => Promise<readonly Uint8Array[]>,
 ): Promise<Uint8Array> {
   const { size } = record;
   if (since > size) {
     const detail = { field: 'since', expected: `0 to ${size}`, got: since };
     throw new LogError('request-invalid', `since: the published tree has ${size} entries`, detail);
   }
-  const streamProof = await proveStream(log, record, stream, { from, limit });
+  const proven = await provePage(log, record, stream, { from, limit });
+  const openings = (await open?.(proven.entries)) ?? [];
+  const isCut = open !== undefined && openings.length < proven.entries.length;
+  const { proof: streamProof } = isCut
+    ? await provePage(log, record, stream, { from, limit: openings.length })
+    : proven;
   const { entries, from: start } = decodeStreamProof(streamProof);
   const leaves = await log.store.readPositions(stream, start, entries.length);
   const { head } = requireLedger(log).prove('log', size);
@@ -52,7 +59,7 @@ export async function proveFollow(
       logSeq,
       logLeaf: (seq) => logLeaves.get(seq) ?? bug(`statement ${seq} of the log was not looked up`),
     },
-    { streamProof, leaves, since },
+    { streamProof, leaves, since, openings },
   );
 }
 

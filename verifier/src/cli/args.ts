@@ -4,17 +4,8 @@
 // cac turns `0e12` and `007` into numbers and drops `-`. So values travel through it behind a shield, a
 // character that no number starts with, and lose it on the way out.
 
-import { LogError } from '@writ/core/errors';
 import { type CAC, cac } from 'cac';
-
-/** One option. With `value` it takes one, without it is a switch. */
-export interface OptionSpec {
-  readonly name: string;
-  readonly short?: string;
-  /** What the value is called in the help. */
-  readonly value?: string;
-  readonly about: string;
-}
+import { type OptionSpec, splitWords, usage } from './words.ts';
 
 export interface CommandSpec {
   readonly name: string;
@@ -101,53 +92,6 @@ function rawName({ name, short, value }: OptionSpec): string {
   return short === undefined ? long : `-${short}, ${long}`;
 }
 
-interface Words {
-  readonly words: readonly string[];
-  readonly values: ReadonlyMap<string, string>;
-  readonly switches: ReadonlySet<string>;
-}
-
-/** Tells options from operands; `-` is an operand or a value, and nothing behind `--` is an option. */
-function splitWords(argv: readonly string[], known: readonly OptionSpec[]): Words {
-  const words: string[] = [];
-  const values = new Map<string, string>();
-  const switches = new Set<string>();
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i] ?? '';
-    if (word === '--') {
-      words.push(...argv.slice(i + 1));
-      break;
-    }
-    if (word === '-' || !word.startsWith('-')) {
-      words.push(word);
-      continue;
-    }
-    const equals = word.indexOf('=');
-    const typed = equals < 0 ? word : word.slice(0, equals);
-    const option = known.find(({ name, short }) => typed === `--${name}` || typed === `-${short}`);
-    if (option === undefined) throw usage(`unknown option ${typed}`);
-    if (values.has(option.name)) throw usage(`--${option.name} is given twice`);
-    if (option.value === undefined) {
-      if (equals >= 0) throw usage(`--${option.name} takes no value`);
-      switches.add(option.name);
-    } else {
-      values.set(option.name, equals < 0 ? nextValue(argv, ++i, option) : word.slice(equals + 1));
-    }
-  }
-  return { words, values, switches };
-}
-
-function nextValue(argv: readonly string[], at: number, { name, value }: OptionSpec): string {
-  const next = argv[at];
-  if (next === undefined || (next.startsWith('-') && next !== '-'))
-    throw usage(`--${name} needs a value: --${name} ${value}`);
-  return next;
-}
-
 function unshield(text: string): string {
   return text.replaceAll(SHIELD, '');
-}
-
-function usage(message: string): LogError {
-  return new LogError('usage', message);
 }

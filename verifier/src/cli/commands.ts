@@ -1,7 +1,8 @@
 // The commands of writ-verify: what they are called, what they take, and the file that runs each.
 
-import type { CommandSpec, OptionSpec } from './args.ts';
+import type { CommandSpec } from './args.ts';
 import type { Command } from './context.ts';
+import type { OptionSpec } from './words.ts';
 
 const POLICY: OptionSpec = {
   name: 'policy',

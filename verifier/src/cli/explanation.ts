@@ -22,13 +22,15 @@ const RESULTS: Readonly<Record<EffectResult, string>> = {
   quarantined: 'it waits for the village to take it up',
   'taken-up': 'the village takes up what an outsider proposed',
   recorded: 'it is on record',
+  'not-judged': 'it is not judged: private',
 };
 
 /** The explanation of a statement that the rules admitted. */
 export function explainAdmitted(news: News, followed: Followed): Claim {
-  const { statement, leafIndex, timeSeconds, effect } = news;
+  const { statement, payload, leafIndex, timeSeconds, effect } = news;
   const { by, rule, result, proposal, superseded } = effect;
-  const { kind, seq, stream } = statement;
+  const { seq, stream } = statement;
+  const { kind } = payload;
   const law =
     by.constitution === null
       ? ''

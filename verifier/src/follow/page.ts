@@ -6,7 +6,7 @@ import { bug, LogError } from '@writ/core/errors';
 import type { VerifierKey } from '@writ/core/formats/key';
 import type { TrustPolicy } from '@writ/core/formats/tlog-policy';
 import { checkInclusion } from '@writ/core/merkle/inclusion';
-import { decodePayload, type Payload } from '@writ/core/statements/kinds';
+import { decodePayload, openPayload, type Payload } from '@writ/core/statements/kinds';
 import { decodeStatement, type Statement } from '@writ/core/statements/statement';
 import { coseKeyThumbprint } from '@writ/core/statements/thumbprint';
 import {
@@ -90,7 +90,9 @@ function placeAll(
     const { from, to, timeSeconds } = stretches[place.span] ?? NOWHERE;
     if (leafIndex <= from || leafIndex >= to)
       throw badRoot(`entry ${leafIndex} lies outside of the stretch that should give its time`);
-    return { statement, payload: decodePayload(statement), leafIndex, timeSeconds };
+    const payload = openPayload(statement, page.openings[i]);
+    if (payload.kind === 'sealed') throw notOpened(stream.stream);
+    return { statement, payload, leafIndex, timeSeconds };
   });
 }
 
@@ -161,6 +163,11 @@ function requireChain(statements: readonly Statement[]): void {
     if (!follows || !equalBytes(statement.previous ?? new Uint8Array(0), previous.id))
       throw badRoot('the statements of the log in a span do not follow each other');
   }
+}
+
+function notOpened(stream: string): LogError {
+  const message = `${stream} is not judged: private; ask for it with the signature of a member`;
+  return new LogError('opening-missing', message, { stream });
 }
 
 function malformed(message: string): LogError {

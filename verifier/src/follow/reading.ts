@@ -59,7 +59,45 @@ export interface News extends PlacedStatement {
   readonly effect: Effect;
 }
 
+const SEAL: unique symbol = Symbol('a verified village');
+
+/** A village at a checkpoint that a trust policy accepts. Only a reading makes one, so what has it was verified. */
+export class VerifiedVillage {
+  readonly village: string;
+  readonly checkpoint: VerifiedCheckpoint;
+  /** null: it is proven that there is none. */
+  readonly state: VillageState | null;
+  // Set by the constructor alone: an object that only has the prototype lacks it.
+  readonly #isSealed: boolean = true;
+
+  /** Only `VillageReading` holds the seal. */
+  constructor(
+    seal: typeof SEAL,
+    village: string,
+    checkpoint: VerifiedCheckpoint,
+    state: VillageState | null,
+  ) {
+    if (seal !== SEAL) throw new TypeError('a VerifiedVillage is made by a VillageReading alone');
+    this.village = village;
+    this.checkpoint = checkpoint;
+    this.state = state;
+    Object.freeze(this);
+  }
+
+  /** Whether a reading made `value`. What only looks like a verified village, prototype included, is none. */
+  static is(value: unknown): value is VerifiedVillage {
+    return typeof value === 'object' && value !== null && #isSealed in value && value.#isSealed;
+  }
+
+  /** When the last of the witnesses had signed, by their clocks, in seconds since 1970; 0: nobody says. */
+  get witnessedSeconds(): number {
+    const times = this.checkpoint.cosignatures.map((cosignature) => cosignature.timestampSeconds);
+    return times.length === 0 ? 0 : Math.min(...times.map(Number));
+  }
+}
+
 export interface Followed {
+  readonly verified: VerifiedVillage;
   /** True when nothing was saved: the reader has no more than the quorum of the policy to go by. */
   readonly isFirst: boolean;
   readonly checkpoint: VerifiedCheckpoint;
@@ -100,6 +138,19 @@ export class VillageReading {
     this.#village = new StreamReading(formatStreamId({ family: 'village', village }), before, size);
     const inboxId = formatStreamId({ family: 'inbox', village });
     this.#inbox = new StreamReading(inboxId, inbox, wasRead ? size : 0);
+  }
+
+  /** The village as it was saved; undefined: nothing was, or not its state. */
+  get saved(): VerifiedVillage | undefined {
+    const { village, saved } = this.#options;
+    const state = saved?.state == null ? undefined : decodeStreamState(saved.state);
+    if (saved === undefined || state?.family !== 'village') return undefined;
+    return new VerifiedVillage(
+      SEAL,
+      village,
+      openCheckpoint(saved.checkpoint, this.#options.policy),
+      state,
+    );
   }
 
   #restore(family: 'village' | 'inbox', bytes: Uint8Array | null): StreamState | undefined {
@@ -191,20 +242,22 @@ export class VillageReading {
         why: `the rules of the village admit all ${length} statements, in the order of the log`,
       }),
     );
-    const state = this.#states.get(`village/${village}`);
+    const reduced = this.#states.get(`village/${village}`);
+    const state = reduced?.family === 'village' ? reduced : null;
     const inbox = this.#states.get(`inbox/${village}`);
     return {
+      verified: new VerifiedVillage(SEAL, village, checkpoint, state),
       isFirst: this.#options.saved === undefined,
       checkpoint,
       timeSeconds: stateRoot.timeSeconds,
-      state: state?.family === 'village' ? state : null,
+      state,
       inbox: inbox?.family === 'inbox' ? inbox : null,
       news,
       unchecked,
       next: {
         village,
         checkpoint: checkpoint.note,
-        state: state === undefined ? null : encodeStreamState(state),
+        state: state === null ? null : encodeStreamState(state),
         inbox: inbox === undefined ? null : encodeStreamState(inbox),
       },
     };

@@ -18,7 +18,7 @@ import { buildIndexRoot } from '@writ/core/streams/stream-index-root';
 import type { VerifiedCheckpoint } from '../checkpoint.ts';
 import { readResource, type TileSource, widthOf } from '../tiles.ts';
 
-export interface ReplayLogOptions extends Pick<ReplayOptions, 'authorKey'> {
+export interface ReplayLogOptions extends Pick<ReplayOptions, 'authorKey' | 'opening'> {
   /** The Ed25519 public key that signs the first statement of the log; by default that of the checkpoint. */
   readonly logKey?: Uint8Array;
   /** Compute the stream index again at every state root, not only at the last: O(streams) for each. */
@@ -39,10 +39,11 @@ export async function replayLog(
   options: ReplayLogOptions = {},
 ): Promise<ReplayState> {
   const { size } = checkpoint;
-  const { authorKey, everyStateRoot = false, onStep } = options;
+  const { authorKey, opening, everyStateRoot = false, onStep } = options;
   const replay = new Replay({
     logKey: options.logKey ?? signingKey(checkpoint),
     ...(authorKey === undefined ? {} : { authorKey }),
+    ...(opening === undefined ? {} : { opening }),
     checkIndex: (root, states) =>
       (!everyStateRoot && BigInt(root.size) !== size - 1n) ||
       equalBytes(root.index, buildIndexRoot(indexValues(states))),

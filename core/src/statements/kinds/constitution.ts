@@ -25,6 +25,7 @@ export const MAX_WEIGHT = 1_000_000;
 /** Most proposals of one author that may be open at a time. */
 export const MAX_OPEN_PROPOSALS = 16;
 export const MAX_STATEMENTS_PER_DAY = 1_000_000;
+export const MAX_REQUESTS_PER_MINUTE = 1_000_000;
 /** Largest Policy Spec that a constitution can allow, in bytes: what fits in a statement. */
 export const MAX_SPEC_BYTES = 64_000;
 /** Longest life of a proposal, a year of 366 days in seconds. */
@@ -71,6 +72,8 @@ export interface Limits {
   /** Open proposals of one member. */
   readonly proposalsOpen: number;
   readonly specBytes: number;
+  /** Submissions to a stream of the village, and reads of the village, that a server answers in one minute. */
+  readonly requestsPerMinute: number;
 }
 
 /** What outsiders may lay before the village, and who takes it up. */
@@ -214,12 +217,15 @@ function readRoleCounts(value: CborValue, field: string): ReadonlyMap<string, nu
 }
 
 function readLimits(value: CborValue, field: string): Limits {
-  const of = readMembers(value, field, ['statementsPerDay', 'proposalsOpen', 'specBytes']);
+  const names = ['statementsPerDay', 'proposalsOpen', 'specBytes', 'requestsPerMinute'];
+  const of = readMembers(value, field, names);
   const perDay = `${field}.statementsPerDay`;
+  const perMinute = `${field}.requestsPerMinute`;
   return {
     statementsPerDay: readCount(of('statementsPerDay'), perDay, 1, MAX_STATEMENTS_PER_DAY),
     proposalsOpen: readCount(of('proposalsOpen'), `${field}.proposalsOpen`, 1, MAX_OPEN_PROPOSALS),
     specBytes: readCount(of('specBytes'), `${field}.specBytes`, 1, MAX_SPEC_BYTES),
+    requestsPerMinute: readCount(of('requestsPerMinute'), perMinute, 1, MAX_REQUESTS_PER_MINUTE),
   };
 }
 
