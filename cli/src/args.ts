@@ -1,13 +1,6 @@
 // The command line: words that name a command, operands, options. Every value reaches its command as it was typed.
 
-import { LogError } from '@writ/core/errors';
-
-export interface OptionSpec {
-  readonly name: string;
-  /** What the value is called in the help; a switch has none. */
-  readonly value?: string;
-  readonly about: string;
-}
+import { type OptionSpec, splitWords, usage } from '@writ/verifier/cli/words';
 
 export interface CommandSpec {
   /** As typed: `policy pull`. */
@@ -74,42 +67,6 @@ function checkOperands({ words, operands }: CommandSpec, given: readonly string[
   if (more !== undefined) throw usage(`${words} does not take ${more}`);
 }
 
-function splitWords(
-  argv: readonly string[],
-  known: readonly OptionSpec[],
-): { words: string[]; values: Map<string, string>; switches: Set<string> } {
-  const words: string[] = [];
-  const values = new Map<string, string>();
-  const switches = new Set<string>();
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i] ?? '';
-    if (word === '--') {
-      words.push(...argv.slice(i + 1));
-      break;
-    }
-    if (word === '-' || !word.startsWith('-')) {
-      words.push(word);
-      continue;
-    }
-    const equals = word.indexOf('=');
-    const typed = equals < 0 ? word : word.slice(0, equals);
-    const name = typed === '-h' ? 'help' : typed.startsWith('--') ? typed.slice(2) : '';
-    const option = known.find((spec) => spec.name === name);
-    if (option === undefined) throw usage(`unknown option ${typed}`);
-    if (values.has(name)) throw usage(`--${name} is given twice`);
-    if (option.value === undefined) {
-      if (equals >= 0) throw usage(`--${name} takes no value`);
-      switches.add(name);
-    } else {
-      const value = equals < 0 ? argv[++i] : word.slice(equals + 1);
-      if (value === undefined || (equals < 0 && value.startsWith('-') && value !== '-'))
-        throw usage(`--${name} needs a value: --${name} ${option.value}`);
-      values.set(name, value);
-    }
-  }
-  return { words, values, switches };
-}
-
 /** The help of one command, or of all commands that start with `words`; examples first. */
 export function helpOf(
   words: string,
@@ -160,12 +117,9 @@ function synopsis({ words, operands }: CommandSpec): string {
 
 function optionLines(options: readonly OptionSpec[]): string[] {
   const typed = options.map(
-    ({ name, value }) => `--${name}${value === undefined ? '' : ` ${value}`}`,
+    ({ name, short, value }) =>
+      `${short === undefined ? '' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`,
   );
   const width = Math.max(...typed.map(({ length }) => length));
   return options.map(({ about }, i) => `  ${(typed[i] ?? '').padEnd(width)}  ${about}`);
-}
-
-function usage(message: string): LogError {
-  return new LogError('usage', message);
 }

@@ -5,15 +5,21 @@ import { Ed25519Verifier } from '@writ/core/ed25519';
 import { isLogError, LogError } from '@writ/core/errors';
 import type { SignerKey } from '@writ/core/formats/key';
 import { encodePayload, type Payload } from '@writ/core/statements/kinds';
+import type { Constitution } from '@writ/core/statements/kinds/constitution';
+import { SALT_SIZE, signSealed } from '@writ/core/statements/sealed';
 import {
   checkStatementSignature,
   decodeStatement,
+  type StatementSigner,
   signStatement,
 } from '@writ/core/statements/statement';
 import type { VillageState } from '@writ/core/streams/village-state';
+import type { Signed } from '@writ/policy/agent/log-client';
 import { openProof } from '@writ/verifier/entry';
 import type { Followed } from '@writ/verifier/follow/reading';
+import { openStreamProof } from '@writ/verifier/stream';
 import type { Context } from './context.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** Where a statement stands in its stream. */
 export interface Position {
@@ -23,6 +29,8 @@ export interface Position {
 }
 
 export type View = Followed & { readonly state: VillageState };
+
+export type Visibility = Constitution['visibility'];
 
 /** A statement that the log has, proved. */
 export interface Logged {
@@ -48,35 +56,45 @@ export function inboxPositionAfter({ state, inbox }: View): Position {
   return { stream, seq: inbox.head.seq + 1, previous: inbox.head.id };
 }
 
+/** Whether to seal, and what signing needs of the world. */
+export interface Dress {
+  readonly world: Pick<Surroundings, 'nowSeconds' | 'random'>;
+  readonly visibility: Visibility;
+}
+
 /**
- * The signed statement. Its signature is checked before anybody gets it, so a key or a library that fails gives an
- * error and never an artefact. LogError statement-bad-signature.
+ * The signed statement, sealed in a private village. Its signature is checked before anybody gets it, so a key or a
+ * library that fails gives an error and never an artefact. LogError statement-bad-signature.
  */
 export function signAt(
   position: Position,
   payload: Payload,
   key: SignerKey,
-  nowSeconds: number,
-): Uint8Array {
-  const bytes = signStatement(
-    {
-      kind: payload.kind,
-      issuer: key.name,
-      ...position,
-      issuedAtSeconds: nowSeconds,
-      payload: encodePayload(payload),
-    },
-    { publicKey: key.publicKey, sign: (message) => key.signRaw(message) },
-  );
-  checkStatementSignature(decodeStatement(bytes), new Ed25519Verifier(key.publicKey));
-  return bytes;
+  { world, visibility }: Dress,
+): Signed {
+  const fields = { ...position, kind: payload.kind, payload: encodePayload(payload) };
+  const signer: StatementSigner = {
+    publicKey: key.publicKey,
+    sign: (message) => key.signRaw(message),
+  };
+  const issuedAtSeconds = world.nowSeconds();
+  const signed =
+    visibility === 'private'
+      ? signSealed(fields, world.random(SALT_SIZE), signer)
+      : {
+          bytes: signStatement({ ...fields, issuer: key.name, issuedAtSeconds }, signer),
+          opening: undefined,
+        };
+  checkStatementSignature(decodeStatement(signed.bytes), new Ed25519Verifier(key.publicKey));
+  return signed;
 }
 
 /** Submits a statement and verifies the proof. LogError not-published when the witnesses are not done in time. */
-export async function submit(context: Context, bytes: Uint8Array): Promise<Logged> {
+export async function submit(context: Context, signed: Signed): Promise<Logged> {
   const [policy, log] = [await context.policy(), await context.log()];
+  const { bytes } = signed;
   const { id, stream, seq } = decodeStatement(bytes);
-  const proof = await log.submit(bytes, context.waitSeconds);
+  const proof = await log.submit(signed, context.waitSeconds);
   if (proof === undefined) {
     const message = `statement ${formatHex(id)} is safe in the log, but not witnessed yet`;
     throw new LogError('not-published', message, { statement: formatHex(id) });
@@ -98,15 +116,43 @@ export async function write(
   for (let attempt = 1; ; attempt++) {
     const view = await context.view();
     const payload = await payloadFor(view);
-    const position = positionFor(view);
-    const bytes = signAt(position, payload, key, context.world.nowSeconds());
+    const { visibility } = view.state.law;
+    const signed = signAt(positionFor(view), payload, key, { world: context.world, visibility });
     try {
-      return await submit(context, bytes);
+      return await submit(context, signed);
     } catch (error) {
       if (!isLogError(error, 'stream-conflict') || attempt === ATTEMPTS) throw error;
       await context.world.sleep(RETRY_MS);
     }
   }
+}
+
+/** Signs and submits a statement at the proven head of a stream that is not the village's. */
+export async function append(
+  context: Context,
+  stream: string,
+  payload: Payload,
+  visibility: Visibility,
+): Promise<Logged> {
+  const key = await context.key();
+  const { world } = context;
+  for (let attempt = 1; ; attempt++) {
+    const position = await provenPosition(context, stream);
+    try {
+      return await submit(context, signAt(position, payload, key, { world, visibility }));
+    } catch (error) {
+      if (!isLogError(error, 'stream-conflict') || attempt === ATTEMPTS) throw error;
+      await context.world.sleep(RETRY_MS);
+    }
+  }
+}
+
+// No matter how old: a statement behind an old head is refused, and signed anew.
+async function provenPosition(context: Context, stream: string): Promise<Position> {
+  const [policy, log] = [await context.policy(), await context.log()];
+  const { head } = openStreamProof(await log.streamHead(stream), policy, { stream });
+  if (head === null) return { stream, seq: 0, previous: null };
+  return { stream, seq: head.seq + 1, previous: head.statementId };
 }
 
 /** One line about a logged statement. */

@@ -1,70 +1,25 @@
 // Every command of writ, once: the help, the parser and the tests read this table.
 
-import type { CommandSpec, OptionSpec } from './args.ts';
+import type { CommandSpec } from './args.ts';
 import type { Answer, Context } from './context.ts';
+import {
+  KEY,
+  LOG,
+  NAME,
+  NOT_BEFORE,
+  OUT,
+  POLICY,
+  READ,
+  REASON,
+  RECONCILE,
+  WAIT,
+  WRITE,
+} from './options.ts';
 
 export interface Command extends CommandSpec {
   /** Loads the code of the command, so that help costs nothing. */
   readonly load: () => Promise<(context: Context) => Promise<Answer>>;
 }
-
-export const COMMON_OPTIONS: readonly OptionSpec[] = [
-  { name: 'json', about: 'one JSON object on standard output' },
-  { name: 'help', about: 'how to use it' },
-  { name: 'version', about: 'the version' },
-];
-
-const LOG: OptionSpec = {
-  name: 'log',
-  value: 'URL',
-  about: 'the log; else that of --policy, or WRIT_LOG',
-};
-const POLICY: OptionSpec = {
-  name: 'policy',
-  value: 'FILE',
-  about: 'trust policy: whom to believe; or WRIT_POLICY',
-};
-const KEY: OptionSpec = {
-  name: 'key',
-  value: 'FILE',
-  about: 'private key to sign with; or WRIT_KEY',
-};
-const DIR: OptionSpec = { name: 'dir', value: 'DIR', about: 'local state; or WRIT_DIR' };
-const VILLAGE: OptionSpec = { name: 'village', value: 'ID', about: 'the village; or WRIT_VILLAGE' };
-const WAIT: OptionSpec = {
-  name: 'wait',
-  value: 'SECONDS',
-  about: 'for the witnesses, 1 to 60 (20)',
-};
-const MAX_AGE: OptionSpec = {
-  name: 'max-age',
-  value: 'SECONDS',
-  about: 'how old the newest checkpoint may be',
-};
-const OUT: OptionSpec = { name: 'out', value: 'FILE', about: 'the file to write' };
-const NAME: OptionSpec = {
-  name: 'name',
-  value: 'NAME',
-  about: 'name or UUID of the policy; else the name of the file',
-};
-const REASON: OptionSpec = { name: 'reason', value: 'TEXT', about: 'why; everybody can read it' };
-const NOT_BEFORE: readonly OptionSpec[] = [
-  {
-    name: 'not-before',
-    value: 'SECONDS',
-    about: 'not in force before this time of the log, since 1970',
-  },
-  { name: 'not-before-entry', value: 'INDEX', about: 'not in force before this entry of the log' },
-];
-const READ: readonly OptionSpec[] = [VILLAGE, LOG, POLICY, DIR, MAX_AGE];
-const WRITE: readonly OptionSpec[] = [...READ, KEY, WAIT];
-const RECONCILE: readonly OptionSpec[] = [
-  ...READ,
-  KEY,
-  { name: 'mode', value: 'MODE', about: 'enforce: undo local edits (default); observe: only tell' },
-  { name: 'report', value: 'FILE', about: 'write the signed report' },
-  { name: 'evidence', value: 'DIR', about: 'write the report and what the log answered' },
-];
 
 /** In the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -98,14 +53,23 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./commands/key.ts')).rotateKey,
   },
   {
+    words: 'key revoke',
+    operands: ['KEY'],
+    about: 'end a key: at once one of your own, as a proposal that of another member',
+    options: [...WRITE, REASON],
+    examples: ['writ key revoke 5f0c…e1 --reason "laptop lost" --village north-quay --key ada.key'],
+    load: async () => (await import('./commands/key.ts')).revokeKey,
+  },
+  {
     words: 'village create',
-    operands: ['ID', 'CONSTITUTION?'],
+    operands: ['ID?', 'CONSTITUTION?'],
     about: 'found a village, with a constitution in JSON or with the founder alone',
     options: [
       LOG,
       POLICY,
       KEY,
       WAIT,
+      { name: 'private', about: 'for members alone: takes a random id in place of ID' },
       { name: 'name', value: 'TEXT', about: 'what people call it' },
       {
         name: 'member',
@@ -113,15 +77,22 @@ export const COMMANDS: readonly Command[] = [
         about: 'what the founder is called; else the name of the key',
       },
     ],
-    examples: ['writ village create north-quay --key ada.key --policy trust.policy'],
+    examples: [
+      'writ village create north-quay constitution.json --key ada.key --policy trust.policy',
+      'writ village create --private --key ada.key --policy trust.policy',
+    ],
     load: async () => (await import('./commands/village.ts')).createVillage,
   },
   {
     words: 'village show',
     operands: [],
-    about: 'constitution, policies in force and open proposals',
-    options: READ,
-    examples: ['writ village show --village north-quay --policy trust.policy'],
+    about:
+      'constitution, policies in force and open proposals; with --out the constitution as a file',
+    options: [...READ, OUT],
+    examples: [
+      'writ village show --village north-quay --policy trust.policy',
+      'writ village show --village north-quay --out constitution.json',
+    ],
     load: async () => (await import('./commands/village.ts')).showVillage,
   },
   {
@@ -131,6 +102,33 @@ export const COMMANDS: readonly Command[] = [
     options: READ,
     examples: ['writ village members --village north-quay --policy trust.policy'],
     load: async () => (await import('./commands/village.ts')).listMembers,
+  },
+  {
+    words: 'village amend',
+    operands: ['CONSTITUTION'],
+    about: 'show what a constitution in JSON would change; proposes it only with --propose',
+    options: [
+      ...WRITE,
+      { name: 'propose', about: 'sign and submit the amendment' },
+      REASON,
+      ...NOT_BEFORE,
+    ],
+    examples: [
+      'writ village amend constitution.json --village north-quay',
+      'writ village amend constitution.json --propose --reason "ben joins" --key ada.key',
+    ],
+    load: async () => (await import('./commands/amend.ts')).amendVillage,
+  },
+  {
+    words: 'village proposals',
+    operands: ['PROPOSAL?'],
+    about: 'what is open and what it still needs; of one proposal also what it would change',
+    options: READ,
+    examples: [
+      'writ village proposals --village north-quay --policy trust.policy',
+      'writ village proposals 5f0c…e1 --village north-quay',
+    ],
+    load: async () => (await import('./commands/proposals.ts')).listProposals,
   },
   {
     words: 'policy sign',
@@ -156,10 +154,26 @@ export const COMMANDS: readonly Command[] = [
   {
     words: 'policy approve',
     operands: ['PROPOSAL'],
-    about: 'approve an open proposal, by the id of its statement',
+    about: 'approve an open proposal, whatever it changes, by the id of its statement',
     options: WRITE,
     examples: ['writ policy approve 5f0c…e1 --village north-quay --key ben.key'],
-    load: async () => (await import('./commands/policy-write.ts')).approvePolicy,
+    load: async () => (await import('./commands/vote.ts')).approveProposal,
+  },
+  {
+    words: 'policy reject',
+    operands: ['PROPOSAL'],
+    about: 'vote against an open proposal',
+    options: WRITE,
+    examples: ['writ policy reject 5f0c…e1 --village north-quay --key ben.key'],
+    load: async () => (await import('./commands/vote.ts')).rejectProposal,
+  },
+  {
+    words: 'policy withdraw',
+    operands: ['PROPOSAL'],
+    about: 'take back a proposal of your own',
+    options: WRITE,
+    examples: ['writ policy withdraw 5f0c…e1 --village north-quay --key ada.key'],
+    load: async () => (await import('./commands/vote.ts')).withdrawProposal,
   },
   {
     words: 'policy activate',
@@ -167,7 +181,15 @@ export const COMMANDS: readonly Command[] = [
     about: 'put an approved proposal in force whose time has come',
     options: WRITE,
     examples: ['writ policy activate 5f0c…e1 --village north-quay --key ada.key'],
-    load: async () => (await import('./commands/policy-write.ts')).activatePolicy,
+    load: async () => (await import('./commands/vote.ts')).activateProposal,
+  },
+  {
+    words: 'policy disable',
+    operands: ['NAME'],
+    about: 'propose to switch a policy off; a later version switches it on again',
+    options: [...WRITE, REASON, ...NOT_BEFORE],
+    examples: ['writ policy disable lab --reason "moved out" --village north-quay --key ada.key'],
+    load: async () => (await import('./commands/policy-write.ts')).disablePolicy,
   },
   {
     words: 'policy rollback',

@@ -1,7 +1,8 @@
-// A constitution as people write it: JSON in the words of spec/villages.md, keys as vkeys.
+// A constitution as people write it: JSON in the words of spec/villages.md, keys as vkeys or in hexadecimal.
 
-import { formatHex } from '@writ/core/bytes';
+import { formatHex, parseHex } from '@writ/core/bytes';
 import { CborMap, type CborValue } from '@writ/core/cbor/value';
+import { ED25519_KEY_SIZE } from '@writ/core/ed25519';
 import { LogError } from '@writ/core/errors';
 import { formatVkey, parseVkey, type SignerKey } from '@writ/core/formats/key';
 import type { JsonValue } from '@writ/core/statements/jcs';
@@ -11,6 +12,7 @@ import {
   readConstitution,
 } from '@writ/core/statements/kinds/constitution';
 import { ShapeError } from '@writ/core/statements/kinds/shape';
+import { diffJson, type JsonChange } from '@writ/policy/engine/json-diff';
 
 const YEAR_SECONDS = 31_622_400;
 const DAY_SECONDS = 86_400;
@@ -28,7 +30,7 @@ export function constitutionOf(json: JsonValue): Constitution {
 function toCbor(json: JsonValue, name: string): CborValue {
   if (Array.isArray(json)) {
     return json.map((item: JsonValue) =>
-      name === 'keys' && typeof item === 'string' ? parseVkey(item).publicKey : toCbor(item, ''),
+      name === 'keys' && typeof item === 'string' ? keyOf(item) : toCbor(item, ''),
     );
   }
   if (typeof json === 'number') {
@@ -39,7 +41,38 @@ function toCbor(json: JsonValue, name: string): CborValue {
   return new CborMap(Object.entries(json).map(([key, value]) => [key, toCbor(value, key)]));
 }
 
-/** As JSON, with the keys in hexadecimal: what `village show --json` prints. */
+// In hexadecimal is how a constitution comes out of the log, where keys have no names.
+function keyOf(text: string): Uint8Array {
+  const bytes = parseHex(text);
+  return bytes?.length === ED25519_KEY_SIZE ? bytes : parseVkey(text).publicKey;
+}
+
+/** What differs between two constitutions: members by name, and lists of roles and keys as the sets that they are. */
+export function diffConstitutions(before: Constitution, after: Constitution): JsonChange[] {
+  return diffJson(asSets(constitutionJson(before), ''), asSets(constitutionJson(after), ''));
+}
+
+const SETS = new Set(['roles', 'keys', 'authors', 'approvers']);
+
+function asSets(value: JsonValue, name: string): JsonValue {
+  if (Array.isArray(value)) {
+    const items: readonly JsonValue[] = value;
+    if (SETS.has(name)) return Object.fromEntries(items.map((item) => [String(item), true]));
+    return Object.fromEntries(items.map((item, i) => [memberName(item, i), asSets(item, '')]));
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, asSets(item, key)]));
+}
+
+function memberName(item: JsonValue, at: number): string {
+  const names: ReadonlyMap<string, JsonValue> = new Map(
+    typeof item === 'object' && item !== null ? Object.entries(item) : [],
+  );
+  const name = names.get('name');
+  return typeof name === 'string' ? name : String(at);
+}
+
+/** As JSON, with the keys in hexadecimal: what `village show` gives. */
 export function constitutionJson(constitution: Constitution): JsonValue {
   return fromCbor(constitutionValue(constitution));
 }
@@ -57,7 +90,11 @@ function isPlain(value: unknown): value is string | number | boolean | null {
 }
 
 /** A village of one: its founder does everything, until it amends its constitution. */
-export function foundersConstitution(founder: SignerKey, member: string): Constitution {
+export function foundersConstitution(
+  founder: SignerKey,
+  member: string,
+  visibility: Constitution['visibility'],
+): Constitution {
   const rule = {
     authors: ['admin'],
     approvers: ['admin'],
@@ -68,10 +105,15 @@ export function foundersConstitution(founder: SignerKey, member: string): Consti
   return constitutionOf({
     members: [{ name: member, roles: ['admin'], weight: 1, keys: [formatVkey(founder)] }],
     rules: { policy: rule, constitution: rule, members: rule },
-    limits: { statementsPerDay: 1000, proposalsOpen: 16, specBytes: 60_000 },
+    limits: {
+      statementsPerDay: 1000,
+      proposalsOpen: 16,
+      specBytes: 60_000,
+      requestsPerMinute: 6000,
+    },
     quarantine: null,
     staleness: { mode: 'keep-last-good', maxSeconds: DAY_SECONDS },
-    visibility: 'public',
+    visibility,
     recordDenials: false,
   });
 }

@@ -8,16 +8,20 @@ import { LogError } from '@writ/core/errors';
 import type { SignerKey } from '@writ/core/formats/key';
 import { parsePolicy, type TrustPolicy } from '@writ/core/formats/tlog-policy';
 import { HASH_SIZE } from '@writ/core/sha256';
+import type { Constitution } from '@writ/core/statements/kinds/constitution';
 import { parseStreamId } from '@writ/core/statements/stream-id';
+import { decodeStreamState } from '@writ/core/streams/state-codec';
 import type { VillageState } from '@writ/core/streams/village-state';
-import { readVillage } from '@writ/policy/agent/read-village';
+import { LogClient, originAt } from '@writ/policy/agent/log-client';
+import { pageFetcher } from '@writ/policy/agent/pages';
+import { type FetchPage, type KeptPage, readVillage } from '@writ/policy/agent/read-village';
 import { type Saved, StateStore } from '@writ/policy/agent/state-store';
 import { WorkingCopy } from '@writ/policy/agent/working-copy';
 import { DEFAULT_MAX_AGE_SECONDS } from '@writ/verifier/follow/follow';
 import type { Followed } from '@writ/verifier/follow/reading';
 import type { Invocation } from './args.ts';
 import { readInput, readKey } from './files.ts';
-import { LogClient, type Surroundings } from './log-client.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** What a command answers: lines for people, an object for programs. */
 export interface Answer {
@@ -84,6 +88,24 @@ export class Context {
     return new LogClient(url ?? this.#missing('--log'), this.world);
   }
 
+  /** Whether the village is public, as far as it was ever applied here. It stays that for life. */
+  async savedVisibility(): Promise<Constitution['visibility'] | undefined> {
+    const village = this.village();
+    const saved = await this.withStore({ create: false }, async (store) => store?.load(village));
+    const bytes = saved?.snapshot?.state ?? null;
+    const state = bytes === null ? undefined : decodeStreamState(bytes);
+    return state?.family === 'village' ? state.law.visibility : undefined;
+  }
+
+  /** Where pages of the village come from. A private one is read with --key. */
+  async pages(): Promise<FetchPage> {
+    const [policy, log] = [await this.policy(), await this.log()];
+    const origin = originAt(log.url, policy);
+    const key = async (): Promise<SignerKey | undefined> =>
+      this.value('key') === undefined ? undefined : this.key();
+    return pageFetcher(log, origin, key);
+  }
+
   get maxAgeSeconds(): number {
     return this.number('max-age', 1) ?? Number(DEFAULT_MAX_AGE_SECONDS);
   }
@@ -127,13 +149,15 @@ export class Context {
     whole = false,
   }: {
     readonly whole?: boolean;
-  } = {}): Promise<Followed & { readonly state: VillageState }> {
+  } = {}): Promise<
+    Followed & { readonly state: VillageState; readonly pages: readonly KeptPage[] }
+  > {
     const village = this.village();
-    const [policy, log] = [await this.policy(), await this.log()];
+    const policy = await this.policy();
     const saved = await this.withStore({ create: false }, async (store) => store?.load(village));
     const known: Saved | undefined =
       whole && saved !== undefined ? { ...saved, snapshot: undefined } : saved;
-    const { followed, error } = await readVillage((want) => log.page(want), {
+    const { followed, error, pages } = await readVillage(await this.pages(), {
       village,
       policy,
       saved: known,
@@ -144,7 +168,7 @@ export class Context {
     const { state } = followed;
     if (state === null)
       throw new LogError('not-found', `the log proves that there is no village ${village}`);
-    return { ...followed, state };
+    return { ...followed, state, pages };
   }
 
   #missing(what: string): never {

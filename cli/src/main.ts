@@ -3,8 +3,8 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Surroundings } from './log-client.ts';
 import { run } from './run.ts';
+import type { Surroundings } from './surroundings.ts';
 
 const world: Surroundings = {
   nowSeconds: () => Math.floor(Date.now() / 1000),

@@ -2,12 +2,13 @@
 
 import { BugError, isLogError, LogError } from '@writ/core/errors';
 import { ERROR_EXIT } from '@writ/verifier/cli/exit-codes';
-import { nextStep } from '@writ/verifier/cli/next-step';
 import { printable } from '@writ/verifier/cli/report';
 import { helpOf, type Invocation, parseArguments } from './args.ts';
-import { COMMANDS, COMMON_OPTIONS } from './commands.ts';
+import { COMMANDS } from './commands.ts';
 import type { Answer } from './context.ts';
-import type { Surroundings } from './log-client.ts';
+import { nextStepOf } from './next-step.ts';
+import { COMMON_OPTIONS } from './options.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** Where a run writes to. */
 export interface Terminal {
@@ -92,7 +93,7 @@ interface Described {
 function describe(error: unknown): Described {
   if (error instanceof LogError) {
     const { code, message, detail } = error;
-    return { code, message, detail, next: code === 'usage' ? 'writ --help' : nextStep(code) };
+    return { code, message, detail, next: nextStepOf(code) };
   }
   const kind = error instanceof BugError ? 'broken invariant' : 'unexpected error';
   const message = `${kind}: ${error instanceof Error ? error.message : String(error)}`;

@@ -1,5 +1,6 @@
 import { type CommandSpec, parseArguments } from '@writ/cli/args';
-import { COMMANDS, COMMON_OPTIONS } from '@writ/cli/commands';
+import { COMMANDS } from '@writ/cli/commands';
+import { COMMON_OPTIONS } from '@writ/cli/options';
 import { isLogError } from '@writ/core/errors';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';

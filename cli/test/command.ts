@@ -3,8 +3,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Surroundings } from '@writ/cli/log-client';
 import { run } from '@writ/cli/run';
+import type { Surroundings } from '@writ/cli/surroundings';
 
 export interface Ran {
   readonly exit: number;
@@ -42,17 +42,29 @@ export async function makeFolder(): Promise<Folder> {
   return folder;
 }
 
-async function runIn(folder: Folder, argv: readonly string[]): Promise<Ran> {
-  let [out, err, next] = ['', '', 0];
-  const world: Surroundings = {
+/** A clock that stands, bytes that are not random, and no network. */
+export function surroundings(): Surroundings {
+  let next = 0;
+  return {
     nowSeconds: () => 1_795_000_000,
     random: (length) => new Uint8Array(length).fill(++next),
+    fetch: async () => {
+      throw new TypeError('fetch failed');
+    },
+    sleep: async () => {},
+    timeout: (ms) => AbortSignal.timeout(ms),
+    env: {},
+  };
+}
+
+async function runIn(folder: Folder, argv: readonly string[]): Promise<Ran> {
+  let [out, err] = ['', ''];
+  const world: Surroundings = {
+    ...surroundings(),
     fetch: (input, init) => {
       folder.asked.push(String(input));
       return folder.answers(String(input), init);
     },
-    sleep: async () => {},
-    timeout: (ms) => AbortSignal.timeout(ms),
     env: folder.env,
   };
   const terminal = {

@@ -3,7 +3,8 @@ import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/pr
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArguments } from '@writ/cli/args';
-import { COMMANDS, COMMON_OPTIONS } from '@writ/cli/commands';
+import { COMMANDS } from '@writ/cli/commands';
+import { COMMON_OPTIONS } from '@writ/cli/options';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { WritWorld } from './writ-world.ts';
@@ -144,7 +145,8 @@ drift('the container runs a command that exists, as no root', async () => {
   const text = await readFile(join(EXAMPLES, 'Containerfile'), 'utf8');
   const listOf = (word: string): string[] =>
     JSON.parse(new RegExp(`^${word} (\\[.*\\])$`, 'm').exec(text)?.[1] ?? '[]');
-  assert.equal(listOf('ENTRYPOINT'), ['writ']);
+  assert.equal(listOf('ENTRYPOINT'), ['node', '/opt/writ/cli/bin/writ.mjs']);
+  assert.not.match(text, /^COPY \. /m, 'the keys in data/ do not belong into an image');
   assert.is(parseArguments(listOf('CMD'), COMMANDS, COMMON_OPTIONS).command, 'policy drift');
   assert.match(text, /^USER node$/m);
 });

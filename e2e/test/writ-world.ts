@@ -6,12 +6,13 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Surroundings } from '@writ/cli/log-client';
 import { run } from '@writ/cli/run';
+import type { Surroundings } from '@writ/cli/surroundings';
 import { concatBytes, formatBase64, utf8 } from '@writ/core/bytes';
 import { createSigner, formatVkey, parseSignerKey, type SignerKey } from '@writ/core/formats/key';
 import { parsePolicy } from '@writ/core/formats/tlog-policy';
 import { parseAuthors } from '@writ/log-server/admission/authors';
+import { openMemoryBlobs } from '@writ/log-server/blobs/memory';
 import type { Env } from '@writ/log-server/env';
 import { type Service, startService } from '@writ/log-server/service';
 import { openMemoryStore } from '@writ/log-server/storage/memory';
@@ -28,7 +29,11 @@ export interface Ran {
 }
 
 /** Changes what the log answers: a liar between the log and the command. */
-export type Liar = (path: string, honest: () => Promise<Response>) => Promise<Response>;
+export type Liar = (
+  path: string,
+  honest: () => Promise<Response>,
+  init?: RequestInit,
+) => Promise<Response>;
 
 export class WritWorld {
   readonly dir: string;
@@ -65,12 +70,13 @@ export class WritWorld {
     const authorsText = [...keys]
       .map(
         ([name, { publicKey }]) =>
-          `author ${name} ed25519 ${formatBase64(publicKey)} village/* inbox/*\n`,
+          `author ${name} ed25519 ${formatBase64(publicKey)} village/* inbox/* node/*\n`,
       )
       .join('');
     const authors = parseAuthors(utf8(authorsText));
     const service = await startService(environment(), {
       store: openMemoryStore(),
+      blobs: openMemoryBlobs(),
       signers: [LOG_KEY],
       profile: 'statements',
       policy: parsePolicy(utf8(policyText)),
@@ -115,6 +121,44 @@ export class WritWorld {
     this.#servers.push(server);
     const address = server.address();
     return `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+  }
+
+  /** A constitution under which ada and ben decide together; `more` replaces members of it. */
+  async constitution(more: object = {}): Promise<string> {
+    const rule = {
+      authors: ['author'],
+      approvers: ['author'],
+      quorum: { kind: 'count', k: 2 },
+      expiresAfterSeconds: null,
+      notBefore: false,
+    };
+    return this.write('constitution.json', {
+      members: ['ada', 'ben'].map((name) => this.member(name, ['author'])),
+      rules: { policy: rule, constitution: rule, members: rule },
+      limits: { statementsPerDay: 100, proposalsOpen: 4, specBytes: 1000, requestsPerMinute: 1000 },
+      quarantine: {
+        approvers: ['author'],
+        quorum: { kind: 'count', k: 1 },
+        expiresAfterSeconds: 3600,
+        proposalsOpen: 4,
+        statementsPerDay: 10,
+      },
+      staleness: { mode: 'keep-last-good', maxSeconds: 3600 },
+      visibility: 'public',
+      recordDenials: false,
+      ...more,
+    });
+  }
+
+  /** A member of a constitution, with the key of that name. */
+  member(name: string, roles: readonly string[]): object {
+    return { name, roles, weight: 1, keys: [this.vkey(name)] };
+  }
+
+  vkey(name: string): string {
+    const key = this.keys.get(name);
+    if (key === undefined) throw new RangeError(`the world has no key ${name}`);
+    return formatVkey(key);
   }
 
   path(name: string): string {
@@ -187,9 +231,11 @@ async function answer(
   init: RequestInit | undefined,
 ): Promise<Response> {
   if (world === undefined) throw new TypeError('no network here');
+  // Addresses of others, such as webhooks, are asked for real.
+  if (new URL(url).origin !== new URL(world.service.url).origin) return fetch(url, init);
   const path = new URL(url).pathname + new URL(url).search;
   const honest = (): Promise<Response> => world.answer(url, init);
-  return world.lie === undefined ? honest() : world.lie(path, honest);
+  return world.lie === undefined ? honest() : world.lie(path, honest, init);
 }
 
 function environment(): Env {

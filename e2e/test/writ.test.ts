@@ -21,39 +21,6 @@ writ.after.each(async ({ world }) => {
   await world.close();
 });
 
-async function constitution(world: WritWorld, more: object = {}): Promise<string> {
-  const keys = async (name: string): Promise<string[]> => {
-    const { vkey } = await world.done(name, 'key', 'show', world.path(`${name}.key`));
-    return [vkey];
-  };
-  const rule = (k: number): object => ({
-    authors: ['author'],
-    approvers: ['author'],
-    quorum: { kind: 'count', k },
-    expiresAfterSeconds: null,
-    notBefore: false,
-  });
-  return world.write('constitution.json', {
-    members: [
-      { name: 'ada', roles: ['author'], weight: 1, keys: await keys('ada') },
-      { name: 'ben', roles: ['author'], weight: 1, keys: await keys('ben') },
-    ],
-    rules: { policy: rule(2), constitution: rule(2), members: rule(2) },
-    limits: { statementsPerDay: 100, proposalsOpen: 4, specBytes: 1000 },
-    quarantine: {
-      approvers: ['author'],
-      quorum: { kind: 'count', k: 1 },
-      expiresAfterSeconds: 3600,
-      proposalsOpen: 4,
-      statementsPerDay: 10,
-    },
-    staleness: { mode: 'keep-last-good', maxSeconds: 3600 },
-    visibility: 'public',
-    recordDenials: false,
-    ...more,
-  });
-}
-
 async function forcedSpec(world: WritWorld, policy: string): Promise<string> {
   return readFile(world.path(`state/villages/north-quay/current/${policy}.json`), 'utf8');
 }
@@ -77,7 +44,7 @@ writ('takes a policy from a file to the files of a node', async ({ world }) => {
 });
 
 writ('needs the approvals that the constitution asks for', async ({ world }) => {
-  const file = await constitution(world);
+  const file = await world.constitution();
   await world.done('ada', 'village', 'create', 'north-quay', file);
   const spec = await world.write('lab.json', { version: 1 });
   const { proposal, status } = await world.done('ada', 'policy', 'propose', spec);
@@ -200,7 +167,7 @@ writ('waits with a policy until its time has come', async ({ world }) => {
 });
 
 writ('lets the village decide about what an outsider proposes', async ({ world }) => {
-  const law = await constitution(world);
+  const law = await world.constitution();
   await world.done('ada', 'village', 'create', 'north-quay', law);
   const file = await world.write('lab.json', { version: 1 });
   const first = await world.done('eve', 'policy', 'propose', file, '--inbox');
@@ -227,7 +194,7 @@ writ('lets the village decide about what an outsider proposes', async ({ world }
 writ(
   'tells two proposals for one version, and lets the first that is approved win',
   async ({ world }) => {
-    await world.done('ada', 'village', 'create', 'north-quay', await constitution(world));
+    await world.done('ada', 'village', 'create', 'north-quay', await world.constitution());
     const file = await world.write('lab.json', { version: 1 });
     const one = await world.done('ada', 'policy', 'propose', file);
     const other = await world.done('ben', 'policy', 'propose', await world.write('lab.json', {}));

@@ -1,21 +1,25 @@
 // writ key: making, showing and changing the key that an author signs with.
 
-import { equalBytes, formatHex } from '@writ/core/bytes';
+import { equalBytes, formatHex, parseHex } from '@writ/core/bytes';
 import { isLogError, LogError } from '@writ/core/errors';
 import {
   createSigner,
   formatSignerKey,
   formatVkey,
   isKeyName,
+  parseVkey,
   type SignerKey,
 } from '@writ/core/formats/key';
 import { coseKeyThumbprint } from '@writ/core/statements/thumbprint';
-import { validKey } from '@writ/core/streams/village-state';
+import { type KeyRecord, type VillageState, validKey } from '@writ/core/streams/village-state';
 import { type Logged, loggedLine, positionAfter, signAt, submit, write } from '../author.ts';
 import type { Answer, Context } from '../context.ts';
 import { readKey, writeSecret } from '../files.ts';
+import { outcome } from '../outcome.ts';
 
 const SEED_SIZE = 32;
+/** Of a public key, and of a key id. */
+const KEY_SIZE = 32;
 
 export async function newKey(context: Context): Promise<Answer> {
   const key = await makeKey(context, context.operand(0), context.required('out'));
@@ -69,8 +73,47 @@ async function revokeOld(
     key: old.publicKey,
     reason,
   } as const;
-  const bytes = signAt(positionAfter(state), payload, next, context.world.nowSeconds());
-  return submit(context, bytes);
+  const { visibility } = state.law;
+  const { world } = context;
+  return submit(context, signAt(positionAfter(state), payload, next, { world, visibility }));
+}
+
+/** Ends a key: at once where it is the signer's own, as a proposal where it is another member's. */
+export async function revokeKey(context: Context): Promise<Answer> {
+  const typed = context.operand(0);
+  const reason = context.required('reason');
+  const logged = await write(context, ({ state }) => {
+    const { member, key } = requireRecord(state, typed);
+    return { kind: 'key-revoke', member, key, reason };
+  });
+  const { state } = await context.view();
+  const { member, key, untilSeq } = requireKnown(state, typed);
+  const what = { member, key: formatHex(key) };
+  if (untilSeq === null) {
+    const answer = await outcome(context, logged, `end of the key ${what.key} of ${member}`);
+    return { lines: answer.lines, result: { ...what, ...answer.result } };
+  }
+  return {
+    lines: [loggedLine(`key ${what.key} of ${member} is revoked`, logged)],
+    result: { ...what, ...logged, status: 'revoked', untilSeq },
+  };
+}
+
+function requireRecord(state: VillageState, typed: string): KeyRecord {
+  const record = requireKnown(state, typed);
+  if (record.untilSeq === null) return record;
+  const message = `the key of ${record.member} was revoked at seq ${record.untilSeq}`;
+  throw new LogError('statement-refused', message, { refusal: 'key-revoked' });
+}
+
+/** The key of the village that was typed as vkey, public key or key id. LogError key-malformed, usage, not-found. */
+function requireKnown({ keys }: VillageState, typed: string): KeyRecord {
+  const bytes = typed.includes('+') ? parseVkey(typed).publicKey : parseHex(typed);
+  if (bytes?.length !== KEY_SIZE)
+    throw new LogError('usage', 'a key is a vkey, or 64 hexadecimal digits in lower case');
+  const record = keys.get(formatHex(bytes)) ?? keys.get(formatHex(keyIdOf({ publicKey: bytes })));
+  if (record !== undefined) return record;
+  throw new LogError('not-found', 'no member of the village has or had this key');
 }
 
 async function makeOrReadKey(context: Context, name: string, path: string): Promise<SignerKey> {

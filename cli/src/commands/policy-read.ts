@@ -28,7 +28,8 @@ export async function diffPolicies(context: Context): Promise<Answer> {
   };
 }
 
-function changeLine({ pointer, kind, before, after }: JsonChange): string {
+/** One line about a change. */
+export function changeLine({ pointer, kind, before, after }: JsonChange): string {
   const values = [before, after].filter((value) => value !== undefined);
   return `${kind} ${pointer || '(all)'}: ${values.map((value) => JSON.stringify(value)).join(' -> ')}`;
 }
@@ -45,7 +46,8 @@ async function specInForce(context: Context, name: string): Promise<JsonValue> {
   return parseCanonicalJson(spec);
 }
 
-function specsOf({ news }: View): ReadonlyMap<string, Uint8Array> {
+/** The specs in the statements of a view that has the whole history, by digest in hexadecimal. */
+export function specsOf({ news }: View): ReadonlyMap<string, Uint8Array> {
   return new Map(
     news.flatMap(({ payload }) =>
       payload.kind === 'policy-change' ? [[formatHex(sha256(payload.spec)), payload.spec]] : [],
@@ -81,15 +83,15 @@ interface HistoryRow {
   readonly superseded: readonly string[];
 }
 
-function row({ statement, leafIndex, timeSeconds, effect }: News): HistoryRow {
-  const { stream, seq, id, kind } = statement;
+function row({ statement, payload, leafIndex, timeSeconds, effect }: News): HistoryRow {
+  const { stream, seq, id } = statement;
   const { by, result, rule, superseded } = effect;
   return {
     stream,
     seq,
     index: leafIndex,
     id: formatHex(id),
-    kind,
+    kind: payload.kind,
     by: by.member ?? `key ${by.keyId}`,
     result,
     rule,

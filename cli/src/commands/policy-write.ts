@@ -1,33 +1,36 @@
-// writ policy: what authors and approvers sign.
+// writ policy: what authors sign.
 
 import { basename } from 'node:path';
-import { formatHex, utf8 } from '@writ/core/bytes';
+import { concatBytes, formatHex, utf8 } from '@writ/core/bytes';
 import { LogError } from '@writ/core/errors';
 import { sha256 } from '@writ/core/sha256';
 import { formatCanonicalJson } from '@writ/core/statements/jcs';
-import type { NotBefore, PolicyChange } from '@writ/core/statements/kinds/village';
+import type { PolicyChange } from '@writ/core/statements/kinds/village';
 import { decodeStatement } from '@writ/core/statements/statement';
 import type { VillageState } from '@writ/core/streams/village-state';
 import { policyId } from '@writ/policy/engine/policy-id';
 import {
   inboxPositionAfter,
-  type Logged,
   loggedLine,
   positionAfter,
   signAt,
   type View,
   write,
 } from '../author.ts';
-import { type Answer, type Context, parseId } from '../context.ts';
+import type { Answer, Context } from '../context.ts';
 import { readJson, writeWhole } from '../files.ts';
+import { notBeforeOf } from '../not-before.ts';
+import { outcome } from '../outcome.ts';
 
 export async function signPolicy(context: Context): Promise<Answer> {
   const out = context.required('out');
   const key = await context.key();
   const { state } = await context.view();
   const payload = await changeOf(context, state);
-  const bytes = signAt(positionAfter(state), payload, key, context.world.nowSeconds());
-  await writeWhole(out, bytes);
+  const { visibility } = state.law;
+  const { world } = context;
+  const { bytes, opening } = signAt(positionAfter(state), payload, key, { world, visibility });
+  await writeWhole(out, opening === undefined ? bytes : concatBytes(bytes, opening));
   const { seq, id } = decodeStatement(bytes);
   const spec = formatHex(sha256(payload.spec));
   return {
@@ -68,36 +71,13 @@ function nameOf(file: string): string {
   return basename(file).replace(/\.json$/, '');
 }
 
-function notBeforeOf(context: Context): { readonly notBefore?: NotBefore } {
-  const timeSeconds = context.number('not-before', 0) ?? null;
-  const index = context.number('not-before-entry', 0) ?? null;
-  return timeSeconds === null && index === null ? {} : { notBefore: { timeSeconds, index } };
-}
-
-export async function approvePolicy(context: Context): Promise<Answer> {
-  return vote(context, 'approve');
-}
-
-export async function activatePolicy(context: Context): Promise<Answer> {
-  return vote(context, 'activate');
-}
-
-async function vote(context: Context, kind: 'approve' | 'activate'): Promise<Answer> {
-  const proposal = parseId(context.operand(0));
-  const id = formatHex(proposal);
+export async function disablePolicy(context: Context): Promise<Answer> {
+  const reason = context.required('reason');
   const logged = await write(context, ({ state }) => {
-    requireOpen(state, id);
-    return { kind, proposal };
+    const { policy, version } = nextVersion(context, state);
+    return { kind: 'policy-disable', policy, version, reason, ...notBeforeOf(context) };
   });
-  return outcome(context, logged, `${kind} ${id}`, id);
-}
-
-// The log would refuse as well, but only after somebody signed.
-function requireOpen(state: VillageState, id: string): void {
-  if (state.proposals.get(id) !== undefined) return;
-  const closed = state.closed.find((other) => other.id === id);
-  const why = closed === undefined ? 'no proposal of this village' : `${closed.end} already`;
-  throw new LogError('statement-refused', `${id} is ${why}`, { refusal: 'proposal-closed' });
+  return outcome(context, logged, `switching ${context.operand(0)} off`);
 }
 
 export async function rollBackPolicy(context: Context): Promise<Answer> {
@@ -105,31 +85,19 @@ export async function rollBackPolicy(context: Context): Promise<Answer> {
   const reason = context.required('reason');
   if (toVersion === undefined) throw new LogError('usage', 'policy rollback needs --to VERSION');
   const logged = await write(context, ({ state }) => {
-    const policy = policyId(`village/${state.village}`, context.operand(0));
-    const current = state.policies.get(policy);
-    if (current === undefined)
-      throw new LogError('not-found', `the village has no policy ${policy}`, { policy });
-    const version = current.version + 1;
+    const { policy, version } = nextVersion(context, state);
     return { kind: 'policy-rollback', policy, version, toVersion, reason, ...notBeforeOf(context) };
   });
   return outcome(context, logged, `back to version ${toVersion} of ${context.operand(0)}`);
 }
 
-/** Says what the statement came to: in force, or a proposal that waits for others. */
-async function outcome(
+/** The version that comes next of the policy that was named, which has to have one. LogError not-found. */
+function nextVersion(
   context: Context,
-  logged: Logged,
-  what: string,
-  proposal: string = logged.id,
-): Promise<Answer> {
-  const { state } = await context.view();
-  const open = state.proposals.get(proposal);
-  const closed = state.closed.find(({ id }) => id === proposal);
-  const status = open !== undefined ? 'open' : (closed?.end ?? 'logged');
-  const approvals = open?.approvals.map(({ member }) => member) ?? [];
-  const waits = open === undefined ? [] : [`waits for approval: writ policy approve ${proposal}`];
-  return {
-    lines: [loggedLine(`${what} is ${status}`, logged), ...waits],
-    result: { ...logged, proposal, status, approvals },
-  };
+  { village, policies }: VillageState,
+): { readonly policy: string; readonly version: number } {
+  const policy = policyId(`village/${village}`, context.operand(0));
+  const current = policies.get(policy);
+  if (current !== undefined) return { policy, version: current.version + 1 };
+  throw new LogError('not-found', `the village has no policy ${policy}`, { policy });
 }

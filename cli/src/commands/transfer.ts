@@ -10,9 +10,11 @@ import {
   parseUtf8,
   utf8,
 } from '@writ/core/bytes';
-import { LogError } from '@writ/core/errors';
+import { bug, LogError } from '@writ/core/errors';
 import { formatCanonicalJson } from '@writ/core/statements/jcs';
-import { decodeStatement } from '@writ/core/statements/statement';
+import { decodePayload, openPayload } from '@writ/core/statements/kinds';
+import { decodeStatement, type Statement } from '@writ/core/statements/statement';
+import { openingsOn } from '@writ/policy/agent/pages';
 import type { Answer, Context } from '../context.ts';
 import { readInput, writeWhole } from '../files.ts';
 
@@ -21,17 +23,20 @@ const BATCH = 500;
 const BATCH_BYTES: number = 4 * 1024 * 1024;
 
 export async function exportStatements(context: Context): Promise<Answer> {
-  const { news, state } = await context.view({ whole: true });
-  const lines = news.map(({ statement: { stream, seq, id, kind, bytes }, leafIndex: index }) =>
-    formatCanonicalJson({
+  const { news, state, pages } = await context.view({ whole: true });
+  const openings = openingsOn(pages.map(({ bytes }) => bytes));
+  const lines = news.map(({ statement, payload, leafIndex: index }) => {
+    const { stream, seq, id, bytes } = statement;
+    return formatCanonicalJson({
       stream,
       seq,
       id: formatHex(id),
-      kind,
+      kind: payload.kind,
       index,
       bytes: formatBase64(bytes),
-    }),
-  );
+      ...openingOf(statement, openings),
+    });
+  });
   const out = context.value('out');
   if (out === undefined)
     return { lines, result: { village: state.village, count: lines.length, statements: lines } };
@@ -40,6 +45,16 @@ export async function exportStatements(context: Context): Promise<Answer> {
     lines: [`${lines.length} statements of ${state.village}: ${out}`],
     result: { village: state.village, count: lines.length, out },
   };
+}
+
+function openingOf(
+  statement: Statement,
+  openings: ReadonlyMap<string, Uint8Array>,
+): { readonly opening?: string } {
+  const payload = decodePayload(statement);
+  if (payload.kind !== 'sealed') return {};
+  const opening = openings.get(formatHex(payload.commitment));
+  return { opening: formatBase64(opening ?? bug('a statement was read without its opening')) };
 }
 
 export async function importStatements(context: Context): Promise<Answer> {
@@ -60,7 +75,10 @@ export async function importStatements(context: Context): Promise<Answer> {
   };
 }
 
-/** The statements in an export. LogError json-malformed with the line, statement-malformed. */
+/**
+ * The statements in an export, each with its opening behind it where it is sealed. LogError json-malformed with the
+ * line, statement-malformed, opening-failed, opening-malformed.
+ */
 function parseLines(bytes: Uint8Array): Uint8Array[] {
   const text = parseUtf8(bytes);
   if (text === undefined) throw malformed('the file is not valid UTF-8', 1);
@@ -74,14 +92,20 @@ function parseLine(line: string, number: number): Uint8Array {
   const fields = fieldsOf(line, number);
   const bytes = parseBase64(textOf(fields.get('bytes')));
   if (bytes === undefined) throw malformed('bytes is not base64', number);
-  const { id, stream, seq } = decodeStatement(bytes);
+  const statement = decodeStatement(bytes);
+  const { id, stream, seq } = statement;
   if (
     formatHex(id) !== fields.get('id') ||
     stream !== fields.get('stream') ||
     seq !== fields.get('seq')
   )
     throw malformed('id, stream or seq is not that of the statement', number);
-  return bytes;
+  const sealed = fields.get('opening');
+  if (sealed === undefined) return bytes;
+  const opening = parseBase64(textOf(sealed));
+  if (opening === undefined) throw malformed('opening is not base64', number);
+  openPayload(statement, opening);
+  return concatBytes(bytes, opening);
 }
 
 function fieldsOf(line: string, number: number): ReadonlyMap<string, unknown> {

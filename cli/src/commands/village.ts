@@ -1,29 +1,66 @@
 // writ village: founding one, and reading what it is.
 
-import { formatHex } from '@writ/core/bytes';
+import { formatBase64, formatHex, utf8 } from '@writ/core/bytes';
+import { LogError } from '@writ/core/errors';
+import type { Constitution } from '@writ/core/statements/kinds/constitution';
 import { loggedLine, signAt, submit } from '../author.ts';
 import { constitutionJson, constitutionOf, foundersConstitution } from '../constitution-file.ts';
 import { type Answer, type Context, checkVillage } from '../context.ts';
-import { readJson } from '../files.ts';
+import { readJson, writeWhole } from '../files.ts';
+import { openProposals } from '../proposal.ts';
 
+/** Founds a village: a public one by the id that was typed, a private one by a random id. */
 export async function createVillage(context: Context): Promise<Answer> {
-  const village = checkVillage(context.operand(0));
+  const isPrivate = context.has('private');
+  const { operands } = context.invocation;
+  if (isPrivate && operands.length > 1)
+    throw new LogError('usage', 'a private village takes no ID: it gets a random one');
+  const village = isPrivate ? randomId(context) : requireId(operands[0]);
   const key = await context.key();
-  const [, file] = context.invocation.operands;
+  const file = operands[isPrivate ? 0 : 1];
+  const visibility = isPrivate ? 'private' : 'public';
   const constitution =
     file === undefined
-      ? foundersConstitution(key, context.value('member') ?? key.name)
+      ? foundersConstitution(key, context.value('member') ?? key.name, visibility)
       : constitutionOf(await readJson(file, 'constitution'));
+  requireVisibility(constitution, visibility);
   const name = context.value('name') ?? village;
   const position = { stream: `village/${village}`, seq: 0, previous: null };
   const payload = { kind: 'village-create', name, constitution } as const;
-  const bytes = signAt(position, payload, key, context.world.nowSeconds());
-  const logged = await submit(context, bytes);
-  return { lines: [loggedLine(`created village ${village}`, logged)], result: logged };
+  const { world } = context;
+  const logged = await submit(context, signAt(position, payload, key, { world, visibility }));
+  const what = `created ${visibility} village ${village}`;
+  return { lines: [loggedLine(what, logged)], result: { village, visibility, ...logged } };
+}
+
+function requireId(id: string | undefined): string {
+  if (id === undefined) throw new LogError('usage', 'village create needs ID, or --private');
+  return checkVillage(id);
+}
+
+const ID_BYTES = 16;
+
+// A name would tell strangers what the village is. No dash in front, where it would look like an option.
+function randomId(context: Context): string {
+  for (;;) {
+    const text = formatBase64(context.world.random(ID_BYTES)).replaceAll('=', '');
+    const id = text.replaceAll('+', '-').replaceAll('/', '_');
+    if (!id.startsWith('-')) return id;
+  }
+}
+
+function requireVisibility({ visibility }: Constitution, wanted: Constitution['visibility']): void {
+  if (visibility === wanted) return;
+  const hint =
+    visibility === 'private'
+      ? 'a private village is created with --private, without an ID'
+      : 'a village with --private needs a constitution that says so';
+  throw new LogError('usage', `the constitution is ${visibility}: ${hint}`);
 }
 
 export async function showVillage(context: Context): Promise<Answer> {
-  const { state, checkpoint, timeSeconds } = await context.view();
+  const view = await context.view();
+  const { state, checkpoint, timeSeconds } = view;
   const { law, constitution, head } = state;
   const policies = [...state.policies].map(([policy, { version, digest, seq, index }]) => ({
     policy,
@@ -32,11 +69,10 @@ export async function showVillage(context: Context): Promise<Answer> {
     seq,
     index,
   }));
-  const proposals = [...state.proposals.values()].map(({ id, change, approvals }) => ({
-    id,
-    kind: change.kind,
-    approvals: approvals.map(({ member }) => member),
-  }));
+  const proposals = openProposals(view);
+  const out = context.value('out');
+  if (out !== undefined)
+    await writeWhole(out, utf8(`${JSON.stringify(constitutionJson(law), null, 2)}\n`));
   return {
     lines: [
       `village ${state.village}: ${state.name}`,
@@ -45,10 +81,8 @@ export async function showVillage(context: Context): Promise<Answer> {
       ...policies.map(
         ({ policy, version, spec }) => `policy ${policy} version ${version}: ${spec ?? 'off'}`,
       ),
-      ...proposals.map(
-        ({ id, kind, approvals }) =>
-          `open proposal ${id} (${kind}), approved by ${approvals.join(', ') || 'nobody'}`,
-      ),
+      ...proposals.map(({ id, subject }) => `open proposal ${id}: ${subject}`),
+      ...(out === undefined ? [] : [`constitution written to ${out}`]),
     ],
     result: {
       village: state.village,

@@ -1,8 +1,11 @@
 // The log over HTTP. Nothing it answers is believed here: pages and proofs go to the verifier.
 
-import { utf8 } from '@writ/core/bytes';
+import { concatBytes, utf8 } from '@writ/core/bytes';
 import { ERROR_CODES, type ErrorCode, LogError } from '@writ/core/errors';
+import type { SignerKey } from '@writ/core/formats/key';
+import type { TrustPolicy } from '@writ/core/formats/tlog-policy';
 import { parseJsonBody } from '@writ/core/json';
+import { signRequest } from '@writ/core/statements/signed-request';
 import { pagePath } from '@writ/verifier/follow/follow';
 import type { WantedPage } from '@writ/verifier/follow/reading';
 
@@ -10,15 +13,24 @@ const TIMEOUT_MS = 30_000;
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const PAGE_LIMIT = 500;
 
-/** The world outside of the process, handed in by main. */
-export interface Surroundings {
+/** What a client needs of the world outside. */
+export interface LogWorld {
   nowSeconds(): number;
-  random(length: number): Uint8Array;
   readonly fetch: typeof fetch;
-  sleep(ms: number): Promise<void>;
   /** A signal that fires when `ms` have passed. */
   timeout(ms: number): AbortSignal;
-  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** A signed statement, and its opening where it is sealed. */
+export interface Signed {
+  readonly bytes: Uint8Array;
+  readonly opening: Uint8Array | undefined;
+}
+
+/** Who asks for what only members read, of the log of this origin. */
+export interface Reader {
+  readonly key: SignerKey;
+  readonly origin: string;
 }
 
 /** What became of one statement of a batch. */
@@ -28,28 +40,47 @@ export type Submitted =
 
 /** A log at a URL. Methods reject with LogError network-failed, response-malformed, or what the log says. */
 export class LogClient {
-  readonly #base: string;
-  readonly #world: Surroundings;
+  /** With a slash at its end. */
+  readonly url: string;
+  readonly #world: LogWorld;
 
   /** LogError usage for what is no web address. */
-  constructor(url: string, world: Surroundings) {
+  constructor(url: string, world: LogWorld) {
     if (!/^https?:\/\/\S+$/.test(url))
       throw new LogError('usage', `--log needs a web address, got ${url}`);
-    this.#base = url.endsWith('/') ? url : `${url}/`;
+    this.url = withSlash(url);
     this.#world = world;
   }
 
-  /** A page of a stream, to follow it. */
-  async page(want: WantedPage): Promise<Uint8Array> {
-    return this.#ask(pagePath(want, PAGE_LIMIT), {});
+  /** A page of a stream, to follow it; with what only members read where a `reader` signs the request. */
+  async page(want: WantedPage, reader?: Reader): Promise<Uint8Array> {
+    const path = pagePath(want, PAGE_LIMIT);
+    return this.#ask(path, reader === undefined ? {} : { headers: this.#signed(path, reader) });
+  }
+
+  #signed(target: string, { key, origin }: Reader): Record<string, string> {
+    const [path = '', query = ''] = `/${target}`.split('?');
+    const signer = { publicKey: key.publicKey, sign: key.signRaw.bind(key) };
+    return signRequest({ method: 'GET', path, query, origin }, this.#world.nowSeconds(), signer);
+  }
+
+  /** A blob that is for everybody, such as a driver package; its digest is the caller's to check. */
+  async blob(digest: string): Promise<Uint8Array> {
+    return this.#ask(`blobs/sha256/${digest}`, {});
+  }
+
+  /** A stream proof of the newest statement of a stream. */
+  async streamHead(stream: string): Promise<Uint8Array> {
+    return this.#ask(`streams/${stream}?from=head&limit=1`, {});
   }
 
   /** Submits a statement and answers its proof file; undefined when the witnesses take longer than the wait. */
-  async submit(statement: Uint8Array, waitSeconds: number): Promise<Uint8Array | undefined> {
+  async submit({ bytes, opening }: Signed, waitSeconds: number): Promise<Uint8Array | undefined> {
+    const type = opening === undefined ? 'application/cose' : 'application/cbor-seq';
     const response = await this.#send(`add?wait=${waitSeconds}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/cose' },
-      body: Uint8Array.from(statement),
+      headers: { 'content-type': type },
+      body: opening === undefined ? Uint8Array.from(bytes) : concatBytes(bytes, opening).slice(),
     });
     const body = await readBody(response);
     if (response.status === 202) return undefined;
@@ -57,7 +88,7 @@ export class LogClient {
     return body;
   }
 
-  /** Submits a CBOR sequence of statements. */
+  /** Submits a CBOR sequence of statements, each with its opening behind it where it is sealed. */
   async submitBatch(sequence: Uint8Array): Promise<Submitted[]> {
     const body = await this.#ask('add-batch', {
       method: 'POST',
@@ -79,7 +110,7 @@ export class LogClient {
   }
 
   async #send(path: string, init: RequestInit): Promise<Response> {
-    const url = `${this.#base}${path}`;
+    const url = `${this.url}${path}`;
     const { fetch, timeout } = this.#world;
     try {
       return await fetch(url, { ...init, redirect: 'error', signal: timeout(TIMEOUT_MS * 2) });
@@ -89,6 +120,11 @@ export class LogClient {
       throw new LogError('network-failed', `cannot reach ${url}: ${reason}`, { url }, error);
     }
   }
+}
+
+/** The address of a log as paths are put behind it. */
+export function withSlash(url: string): string {
+  return url.endsWith('/') ? url : `${url}/`;
 }
 
 async function readBody(response: Response): Promise<Uint8Array> {
@@ -119,7 +155,7 @@ function problemError(status: number, body: Uint8Array, url: string): LogError {
   const code = String(problem.get('type') ?? '').replace('urn:writ:error:', '');
   const detail = String(problem.get('detail') ?? `${url} answers with status ${status}`);
   const facts: Record<string, string | number> = { status };
-  for (const name of ['refusal', 'rule', 'expectedSeq', 'index', 'field']) {
+  for (const name of ['refusal', 'rule', 'expectedSeq', 'headId', 'index', 'field']) {
     const value = problem.get(name);
     if (typeof value === 'string' || typeof value === 'number') facts[name] = value;
   }
@@ -154,4 +190,14 @@ function readResult(result: unknown): Submitted {
 
 function unexpected(what: string): LogError {
   return new LogError('response-malformed', what);
+}
+
+/**
+ * The origin of the log at `url` by the trust policy. Signed for one of several logs, a request says nothing to the
+ * others, so a guess would be worse than none: then undefined.
+ */
+export function originAt(url: string, { logs }: TrustPolicy): string | undefined {
+  const [only, ...others] = logs;
+  const found = logs.find((log) => log.url !== undefined && withSlash(log.url) === url);
+  return (found ?? (others.length === 0 ? only : undefined))?.key.name;
 }
