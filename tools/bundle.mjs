@@ -2,13 +2,16 @@
 //
 // node tools/bundle.mjs
 
-import { chmodSync } from 'node:fs';
+import { chmodSync, cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { repositoryRoot } from './repository-files.mjs';
 
 /** Compiled entry → bundle. */
 const BUNDLES = [{ entry: 'verifier/dist/cli/main.js', bundle: 'verifier/dist/writ-verify.js' }];
+
+/** Drivers: each a module that needs nothing beside it, next to its manifest, as a package is made of it. */
+const DRIVERS = ['exec', 'http', 'ssh'];
 
 /**
  * Loads ML-DSA-44 when the first such key shows up. Its tables take longer to build than everything else that
@@ -36,6 +39,20 @@ const lazyMldsa = {
   },
 };
 
+/**
+ * Takes Node's own modules without an import: that would read every property of a module, and node:fs loads its
+ * streams for it, which takes longer than a proof.
+ */
+const builtinsByName = {
+  name: 'builtins-by-name',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'builtin' }));
+    onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule('${path}');`,
+    }));
+  },
+};
+
 for (const { entry, bundle } of BUNDLES) {
   const outfile = join(repositoryRoot, bundle);
   await build({
@@ -48,7 +65,36 @@ for (const { entry, bundle } of BUNDLES) {
     banner: { js: '#!/usr/bin/env node' },
     legalComments: 'eof',
     logLevel: 'warning',
-    plugins: [lazyMldsa],
+    // Names stay, so that a stack trace says something; the rest is only read by the parser.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    plugins: [lazyMldsa, builtinsByName],
   });
   chmodSync(outfile, 0o755);
+}
+
+for (const name of DRIVERS) {
+  const folder = join(repositoryRoot, 'policy/dist/driver-packages', name);
+  await build({
+    entryPoints: [join(repositoryRoot, `policy/dist/drivers/${name}.js`)],
+    outfile: join(folder, 'driver.mjs'),
+    // Names of files are in the bundle: the digest must not depend on where it is built.
+    absWorkingDir: repositoryRoot,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    // Native parts of packages are optional, and a driver process loads none.
+    external: ['*.node', 'cpu-features'],
+    banner: {
+      js: [
+        "import { createRequire } from 'node:module';",
+        'const require = createRequire(import.meta.url);',
+        "const __dirname = '.';",
+      ].join('\n'),
+    },
+    legalComments: 'eof',
+    logLevel: 'warning',
+  });
+  cpSync(join(repositoryRoot, `policy/drivers/${name}/plugin.yaml`), join(folder, 'plugin.yaml'));
 }

@@ -30,7 +30,7 @@ const BROWSER_SAFE = [
   {
     name: 'the policy engine',
     holds: (path) => path.startsWith('policy/src/engine/'),
-    packages: [],
+    packages: ['yaml', 'zod'],
   },
 ];
 

@@ -9,6 +9,7 @@ const CHECKS = [
   ['imports', process.execPath, ['tools/check-imports.mjs']],
   ['tests', process.execPath, ['tools/check-tests.mjs']],
   ['spec', process.execPath, ['tools/check-spec.mjs']],
+  ['policy tables', process.execPath, ['tools/write-policy-tables.mjs', '--check']],
   ['trusted base', process.execPath, ['tools/check-trusted-base.mjs']],
   ['wasm', process.execPath, ['tools/build-wasm.mjs', '--check']],
   ['vectors', process.execPath, ['tools/make-vectors.mjs', '--check']],

@@ -14,7 +14,7 @@ import { openSigned, read, readEntries, SignedHeads } from '../harness/log-reade
 import { runLoad } from './load.ts';
 import { type Benchmark, higher, lower, type Result } from './result.ts';
 import { type BenchLog, withLog } from './servers.ts';
-import { bareRate, describeShare } from './yardstick.ts';
+import { describe, describeShare, type Measured, measureBare, measureLoad } from './yardstick.ts';
 
 const ENTRY_BYTES = 300;
 const ADD = { kind: 'add', path: '/add', entryBytes: ENTRY_BYTES } as const;
@@ -54,15 +54,15 @@ export const ingest: Benchmark = {
         connections: number,
         requests: number,
         rate?: number,
-      ): ReturnType<typeof runLoad> => {
+      ): Promise<Measured> => {
         const job = { port: log.port, connections, requests, request: ADD, firstCounter: sent };
         sent += requests;
-        return runLoad(rate === undefined ? job : { ...job, openLoopRate: rate });
+        const { pid } = log.process.child;
+        return measureLoad(pid, rate === undefined ? job : { ...job, openLoopRate: rate });
       };
       await load(64, 20_000); // warm up
       const full = await load(256, 150_000);
-      const bare = await bareRate(ADD, 256, 150_000);
-      say(describeShare(full.requests / full.seconds, bare));
+      say(describeShare(full, await measureBare(ADD, 256, 150_000)));
       results.push(
         higher(
           'POST /add raw, 256 connections',
@@ -96,7 +96,7 @@ export const ingest: Benchmark = {
 
 export const batch: Benchmark = {
   name: 'batch',
-  run: () =>
+  run: (say) =>
     withLog({ profile: 'raw' }, async (log) => {
       const request = {
         kind: 'batch',
@@ -112,7 +112,8 @@ export const batch: Benchmark = {
         request,
         firstCounter: 30_000,
       };
-      const report = await runLoad(job);
+      const report = await measureLoad(log.process.child.pid, job);
+      say(describe(report));
       await checkTree(log, 530_000);
       const rate = (report.requests * 100) / report.seconds;
       return [
@@ -122,7 +123,8 @@ export const batch: Benchmark = {
 };
 
 const CONNECTIONS = 256;
-const PER_CONNECTION = 120;
+const WARM_UP = 20;
+const PER_CONNECTION = 100;
 
 export const statements: Benchmark = {
   name: 'statements',
@@ -130,54 +132,69 @@ export const statements: Benchmark = {
     const signer = new Ed25519Signer(new Uint8Array(32).fill(7));
     const authors = `author bench ed25519 ${formatBase64(signer.publicKey)} audit/*\n`;
     return withLog({ profile: 'statements', authors }, async (log) => {
-      const bodiesFile = join(log.dir, '..', 'statements');
-      const bytes = writeStatements(bodiesFile, signer);
-      say(`${CONNECTIONS * PER_CONNECTION} signed statements of ${bytes} bytes`);
-      const request = {
-        kind: 'prepared',
-        path: '/add',
-        contentType: 'application/cose',
-        bodiesFile,
-      } as const;
-      const requests = CONNECTIONS * PER_CONNECTION;
-      const report = await runLoad({ port: log.port, connections: CONNECTIONS, requests, request });
-      await checkTree(log, requests);
+      const writer = new StatementWriter(signer);
+      const load = (perConnection: number): Promise<Measured> => {
+        const bodiesFile = join(log.dir, '..', 'statements');
+        writer.write(bodiesFile, perConnection);
+        const requests = CONNECTIONS * perConnection;
+        const [path, contentType] = ['/add', 'application/cose'];
+        const request = { kind: 'prepared', path, contentType, bodiesFile } as const;
+        const job = { port: log.port, connections: CONNECTIONS, requests, request };
+        return measureLoad(log.process.child.pid, job);
+      };
+      await load(WARM_UP);
+      const report = await load(PER_CONNECTION);
+      say(`statements of ${writer.latestSize} bytes: ${describe(report)}`);
+      await checkTree(log, CONNECTIONS * (WARM_UP + PER_CONNECTION));
       const rate = report.requests / report.seconds;
       return [higher('POST /add signed statements, 256 connections', rate, 'req/s', 7000, 10_000)];
     });
   },
 };
 
-/** One stream for each connection, statements in order; returns the size of the last one. */
-function writeStatements(path: string, signer: Ed25519Signer): number {
-  const file = openSync(path, 'w');
-  let length = 0;
-  for (let connection = 0; connection < CONNECTIONS; connection++) {
-    let previous: Uint8Array | null = null;
-    for (let seq = 0; seq < PER_CONNECTION; seq++) {
-      const statement = signStatement(
-        {
-          kind: 'note',
-          issuer: 'bench',
-          stream: `audit/v${connection}`,
-          issuedAtSeconds: 1_790_000_000,
-          seq,
-          previous,
-          payload: encodeCbor(`statement ${seq} of connection ${connection}`),
-        },
-        signer,
-      );
-      const head = Buffer.alloc(8);
-      head.writeUInt32BE(connection);
-      head.writeUInt32BE(statement.length, 4);
-      writeSync(file, head);
-      writeSync(file, statement);
-      previous = leafHash(statement);
-      length = statement.length;
-    }
+/** One stream for each connection, statements in order from one file to the next. */
+class StatementWriter {
+  latestSize = 0;
+  readonly #signer: Ed25519Signer;
+  readonly #heads: (Uint8Array | null)[] = Array.from({ length: CONNECTIONS }, () => null);
+  #seq = 0;
+
+  constructor(signer: Ed25519Signer) {
+    this.#signer = signer;
   }
-  closeSync(file);
-  return length;
+
+  /** Writes the next `perConnection` statements of each stream, as the load client reads them. */
+  write(path: string, perConnection: number): void {
+    const file = openSync(path, 'w');
+    const end = this.#seq + perConnection;
+    for (; this.#seq < end; this.#seq++) {
+      for (let connection = 0; connection < CONNECTIONS; connection++) {
+        const statement = this.#sign(connection);
+        const head = Buffer.alloc(8);
+        head.writeUInt32BE(connection);
+        head.writeUInt32BE(statement.length, 4);
+        writeSync(file, head);
+        writeSync(file, statement);
+        this.#heads[connection] = leafHash(statement);
+        this.latestSize = statement.length;
+      }
+    }
+    closeSync(file);
+  }
+
+  #sign(connection: number): Uint8Array {
+    const seq = this.#seq;
+    const fields = {
+      kind: 'note',
+      issuer: 'bench',
+      stream: `audit/v${connection}`,
+      issuedAtSeconds: 1_790_000_000,
+      seq,
+      previous: this.#heads[connection] ?? null,
+      payload: encodeCbor(`statement ${seq} of connection ${connection}`),
+    };
+    return signStatement(fields, this.#signer);
+  }
 }
 
 export const read32: Benchmark = {
@@ -188,8 +205,9 @@ export const read32: Benchmark = {
       await checkTree(log, 2560);
       const request = { kind: 'get', path: '/tile/0/000' } as const;
       await runLoad({ port: log.port, connections: 32, requests: 20_000, request });
-      const report = await runLoad({ port: log.port, connections: 32, requests: 150_000, request });
-      say(describeShare(report.requests / report.seconds, await bareRate(request, 32, 150_000)));
+      const job = { port: log.port, connections: 32, requests: 150_000, request };
+      const report = await measureLoad(log.process.child.pid, job);
+      say(describeShare(report, await measureBare(request, 32, 150_000)));
       return [
         higher(
           'GET tile, 32 connections',

@@ -11,6 +11,8 @@ import { browserProof } from './browser.ts';
 import { engine } from './engine.ts';
 import { streamIndex, streamIndexMemory } from './index.ts';
 import { batch, ingest, publish, read32, statements } from './ingest.ts';
+import { policyCompile } from './policy-compile.ts';
+import { policyInventory } from './policy-inventory.ts';
 import { proof } from './proof.ts';
 import type { Benchmark, Result } from './result.ts';
 import { coldStart, memory } from './start.ts';
@@ -31,6 +33,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   streamIndex,
   streamIndexMemory,
   memory,
+  policyCompile,
+  policyInventory,
 ];
 
 const { values } = parseArgs({ options: { json: { type: 'boolean' }, only: { type: 'string' } } });

@@ -12,16 +12,16 @@ import { emptyRoot, leafHash, nodeHash } from '@writ/core/merkle/hash';
 import type { Node } from '@writ/core/merkle/range';
 import { buildProof, GrowingTree } from '@writ/core/merkle/tree';
 import { createWitness, startWitnessProcess } from '../harness/witness-process.ts';
-import { runLoad } from './load.ts';
 import { type Benchmark, higher } from './result.ts';
 import { inScratch } from './scratch.ts';
+import { describe, measureLoad } from './yardstick.ts';
 
 const LOGS = 64;
 const UPDATES = 120;
 
 export const witness: Benchmark = {
   name: 'witness',
-  run: () =>
+  run: (say) =>
     inScratch(async (scratch) => {
       const setup = await createWitness(join(scratch, 'witness'), 'bench.example/witness');
       const signers = Array.from({ length: LOGS }, (_, i) =>
@@ -40,7 +40,9 @@ export const witness: Benchmark = {
         bodiesFile,
       } as const;
       const port = Number(new URL(url).port);
-      const report = await runLoad({ port, connections: LOGS, requests: LOGS * UPDATES, request });
+      const job = { port, connections: LOGS, requests: LOGS * UPDATES, request };
+      const report = await measureLoad(child.pid, job);
+      say(describe(report));
       await child.stop();
       if (report.answers.length !== LOGS * UPDATES)
         throw new Error('not every update was cosigned');

@@ -1,16 +1,42 @@
-// Measures the yardstick of bare-server.ts with the same client and the same load.
+// Measures the yardstick of bare-server.ts with the same client and the same load, and the processor time that a
+// server takes for a request: on a shared machine it says more than requests a second.
 
 import { fork } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { runLoad } from './load.ts';
-import type { RequestShape } from './load-client.ts';
+import type { LoadJob, LoadReport, RequestShape } from './load-client.ts';
 
-/** Requests a second that bare node:http answers on this machine now. */
-export async function bareRate(
+/** Clock ticks a second in /proc, the same on every Linux. */
+const TICKS = 100;
+
+/** What a server did under one load. */
+export interface Measured extends LoadReport {
+  /** Microseconds of processor time of the server for each request; NaN where there is no /proc. */
+  readonly cpuMicros: number;
+}
+
+/** Runs the job against the server with process id `pid`. */
+export async function measureLoad(pid: number, job: LoadJob): Promise<Measured> {
+  const before = cpuSeconds(pid);
+  const report = await runLoad(job);
+  return { ...report, cpuMicros: ((cpuSeconds(pid) - before) * 1e6) / report.requests };
+}
+
+function cpuSeconds(pid: number): number {
+  const path = `/proc/${pid}/stat`;
+  if (!existsSync(path)) return Number.NaN;
+  // Behind the name, which may have spaces: state is field 3, utime and stime are fields 14 and 15.
+  const fields = (readFileSync(path, 'utf8').split(') ').at(-1) ?? '').split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS;
+}
+
+/** The same load on bare node:http, on this machine and now. */
+export async function measureBare(
   request: RequestShape,
   connections: number,
   requests: number,
-): Promise<number> {
+): Promise<Measured> {
   const server = fork(fileURLToPath(new URL('./bare-server.js', import.meta.url)));
   try {
     const port = await new Promise<number>((resolve, reject) => {
@@ -18,14 +44,22 @@ export async function bareRate(
       server.once('exit', () => reject(new Error('the bare server ended')));
     });
     await runLoad({ port, connections, requests: Math.ceil(requests / 5), request });
-    const { requests: done, seconds } = await runLoad({ port, connections, requests, request });
-    return done / seconds;
+    return await measureLoad(server.pid ?? 0, { port, connections, requests, request });
   } finally {
     server.kill();
   }
 }
 
-/** For people: the rate as a share of the yardstick. */
-export function describeShare(rate: number, bare: number): string {
-  return `${Math.round(rate)}/s, bare node:http ${Math.round(bare)}/s in the same run: ${(rate / bare).toFixed(2)} of it`;
+/** For people: rate and processor time, and both against the yardstick. */
+export function describeShare(ours: Measured, bare: Measured): string {
+  const [rate, bareRate] = [ours.requests / ours.seconds, bare.requests / bare.seconds];
+  return (
+    `${describe(ours)}; bare node:http in the same run ${describe(bare)}: ` +
+    `${(rate / bareRate).toFixed(2)} of its rate, ${(ours.cpuMicros / bare.cpuMicros).toFixed(2)} of its time`
+  );
+}
+
+/** For people: rate, and processor time of the server. */
+export function describe({ requests, seconds, cpuMicros }: Measured): string {
+  return `${Math.round(requests / seconds)}/s with ${cpuMicros.toFixed(1)} us of processor time each`;
 }
