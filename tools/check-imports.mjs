@@ -14,10 +14,13 @@ const ALLOWED = {
   verifier: ['core'],
   policy: ['core', 'verifier'],
   witness: ['core'],
-  'log-server': ['core', 'verifier'],
+  'log-server': ['core', 'verifier', 'policy'],
   cli: ['core', 'verifier', 'policy'],
   e2e: ['core', 'verifier', 'policy', 'witness', 'log-server', 'cli'],
 };
+
+/** Workspace → another one of which it may import this part alone. */
+const PARTS = [{ workspace: 'log-server', target: 'policy', part: '@writ/policy/engine/' }];
 
 /** Packages that the browser-safe folders may import beside the workspaces above. */
 const BROWSER_SAFE = [
@@ -75,6 +78,9 @@ function checkSpecifiers(root, workspace, path, tokens, say) {
       if (!own && !ALLOWED[workspace].includes(target)) {
         say(line, `${workspace} must not import ${specifier}`);
       }
+      const parts = PARTS.find((row) => row.workspace === workspace && row.target === target);
+      if (parts !== undefined && inSource && !specifier.startsWith(parts.part))
+        say(line, `${workspace} may import ${parts.part} alone of ${target}, not ${specifier}`);
     } else if (specifier.startsWith('node:')) {
       if (safe !== undefined)
         say(line, `${safe.name} runs in a browser and must not import ${specifier}`);

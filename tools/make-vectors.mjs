@@ -11,6 +11,9 @@ import { dirname, join } from 'node:path';
 import { filesIn, repositoryRoot } from './repository-files.mjs';
 import { checkpointVectors } from './vectors/checkpoints.mjs';
 import { encodingVectors } from './vectors/encodings.mjs';
+import { evidenceVectors } from './vectors/evidence.mjs';
+import { followPageVectors } from './vectors/follow-page.mjs';
+import { forkProofVectors } from './vectors/fork-proof.mjs';
 import { manifestVectors } from './vectors/manifests.mjs';
 import { nodeVectors } from './vectors/node-records.mjs';
 import { noteVectors } from './vectors/notes.mjs';
@@ -18,7 +21,9 @@ import { policyVectors } from './vectors/policies.mjs';
 import { policyIrVectors } from './vectors/policy-irs.mjs';
 import { policySpecVectors } from './vectors/policy-specs.mjs';
 import { openingVectors } from './vectors/private-villages.mjs';
+import { reportVectors } from './vectors/report.mjs';
 import { selectorVectors } from './vectors/selectors.mjs';
+import { stateRootFaultVectors } from './vectors/state-root-fault.mjs';
 import { statementVectors } from './vectors/statements.mjs';
 import { streamIndexVectors } from './vectors/stream-index.mjs';
 import { streamProofVectors } from './vectors/stream-proof.mjs';
@@ -42,6 +47,11 @@ export function allVectors() {
     openingVectors,
     streamIndexVectors,
     streamProofVectors,
+    followPageVectors,
+    evidenceVectors,
+    forkProofVectors,
+    stateRootFaultVectors,
+    reportVectors,
     manifestVectors,
     policySpecVectors,
     policyIrVectors,

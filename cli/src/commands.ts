@@ -207,6 +207,22 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./commands/policy-write.ts')).rollBackPolicy,
   },
   {
+    words: 'driver pack',
+    operands: ['FOLDER'],
+    about: 'make one package file of a driver and its manifest',
+    options: [OUT],
+    examples: ['writ driver pack ./ssh --out ssh.writ-driver'],
+    load: async () => (await import('./commands/driver.ts')).packDriver,
+  },
+  {
+    words: 'driver push',
+    operands: ['FILE'],
+    about: 'put a package into the blob store of the log, for nodes to fetch by its digest',
+    options: [LOG, POLICY, KEY],
+    examples: ['writ driver push ssh.writ-driver --policy trust.policy --key ada.key'],
+    load: async () => (await import('./commands/driver.ts')).pushDriver,
+  },
+  {
     words: 'policy diff',
     operands: ['BEFORE', 'AFTER'],
     about: 'what differs between two files, or with --village between a policy in force and a file',

@@ -56,6 +56,15 @@ export const ERROR_CODES = {
   'author-not-permitted': 'the author may not write to this stream',
   'stream-conflict': 'the statement does not continue the head of its stream',
   'statement-refused': 'a rule of the stream refuses the statement',
+  // policies
+  'policy-blocked': 'a policy has findings that refuse saving it',
+  'policy-duplicate': 'the village has this policy, or one that does the same on the same host',
+  'enable-refused': 'a policy must not be enabled as things stand',
+  'driver-structural-mismatch': 'a driver does not keep what its manifest says',
+  'inverse-refused': 'a policy has an action that nothing undoes',
+  'node-silent': 'no node answered in time',
+  'node-failed': 'the node could not do what it was asked',
+  'node-answer-late': 'an answer came after its deadline, or a second time',
   // service
   'request-invalid': 'a request has a parameter, header or body that the route does not accept',
   'media-type-unsupported': 'the route does not accept this content type',

@@ -7,8 +7,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LogError } from '@writ/core/errors';
+import { auditExecutions } from './demo-auditor.ts';
 import { random, type Scene, submitExamples, tryTricks } from './demo-entries.ts';
+import { refuseLies } from './demo-liar.ts';
+import { failTheMains, startNode, startTargets } from './demo-node.ts';
 import { exportProofs, verifyAll } from './demo-proofs.ts';
+import {
+  changePolicy,
+  foundVillage,
+  growElsewhere,
+  prepareVillage,
+  type VillageFiles,
+} from './demo-village.ts';
 import { ensureHome, homeAt } from './home.ts';
 import { startInstance } from './instance.ts';
 import { readAuthorKey } from './policies.ts';
@@ -29,6 +39,7 @@ async function main(): Promise<number> {
     const home = homeAt(join(dir, 'data'));
     const [logPort = 0] = await freePorts(1);
     await ensureHome(home.dir, { logPort, quorum: 3, random });
+    const files = await prepareVillage(home);
     const options = { logPort, checkpointIntervalMs: CHECKPOINT_INTERVAL_MS };
     const instance = await startInstance(home, options);
     try {
@@ -37,7 +48,7 @@ async function main(): Promise<number> {
       const author = await readAuthorKey(home.authorKeyPath);
       const log = new LogClient(instance.url);
       const scene = { story, home, url: instance.url, log, author };
-      await Promise.race([play(scene), interrupted, failing(instance.failure)]);
+      await Promise.race([play(scene, files), interrupted, failing(instance.failure)]);
     } finally {
       story.check(await instance.stop(), 'log and witnesses stopped');
     }
@@ -61,12 +72,35 @@ async function failing(failure: Promise<string>): Promise<never> {
   throw new LogError('network-failed', await failure);
 }
 
-async function play(scene: Scene): Promise<void> {
+async function play(scene: Scene, files: VillageFiles): Promise<void> {
   const logged = await submitExamples(scene);
   await tryTricks(scene, logged);
   const exported = await exportProofs(scene, logged);
   await verifyAll(scene, exported);
+  await actOnPolicies(scene, files);
   await auditLog(scene);
+}
+
+/** From a verified policy to a recorded execution. */
+async function actOnPolicies({ story, home, url }: Scene, files: VillageFiles): Promise<void> {
+  const targets = await startTargets(files);
+  try {
+    const machineDriver = targets.sshd === undefined ? 'exec' : 'ssh';
+    await foundVillage(story, home, files, { machineDriver });
+    const node = await startNode(home, files, targets, url);
+    try {
+      await failTheMains(story, node, targets);
+      await auditExecutions(story, home, files, url);
+    } finally {
+      story.check((await node.stop()) === 0, 'node stopped');
+    }
+    await refuseLies(story, home, files, targets, url, {
+      policy: () => changePolicy(home, files),
+      elsewhere: () => growElsewhere(home),
+    });
+  } finally {
+    await targets.stop();
+  }
 }
 
 async function auditLog({ story, home, url }: Scene): Promise<void> {

@@ -11,11 +11,16 @@ const STOP_TIMEOUT_MS = 15_000;
 const POLL_MS = 20;
 
 /** The compiled command lines. */
-export const COMMANDS: Readonly<Record<'log' | 'witness' | 'verify', string>> = {
+export const COMMANDS: Readonly<Record<'log' | 'witness' | 'verify' | 'writ' | 'node', string>> = {
   log: packagePath('@writ/log-server', 'dist/main.js'),
   witness: packagePath('@writ/witness', 'dist/main.js'),
   verify: packagePath('@writ/verifier', 'dist/writ-verify.js'),
+  writ: packagePath('@writ/cli', 'dist/main.js'),
+  node: packagePath('@writ/policy', 'dist/agent/main.js'),
 };
+
+/** Folders of the drivers of this repository, ready to be packed. */
+export const DRIVER_PACKAGES: string = packagePath('@writ/policy', 'dist/driver-packages');
 
 function packagePath(name: string, file: string): string {
   return fileURLToPath(new URL(file, import.meta.resolve(`${name}/package.json`)));

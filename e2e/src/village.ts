@@ -20,7 +20,12 @@ function constitutionOf({ name, publicKey }: SignerKey): Constitution {
   return {
     members: [{ name, roles: [ROLE], weight: 1, keys: [publicKey] }],
     rules: { policy: RULE, constitution: RULE, members: RULE },
-    limits: { statementsPerDay: 1000, proposalsOpen: 16, specBytes: 64_000, requestsPerMinute: 1_000_000 },
+    limits: {
+      statementsPerDay: 1000,
+      proposalsOpen: 16,
+      specBytes: 64_000,
+      requestsPerMinute: 1_000_000,
+    },
     quarantine: null,
     staleness: { mode: 'keep-last-good', maxSeconds: DAY_SECONDS },
     visibility: 'public',

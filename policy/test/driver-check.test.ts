@@ -86,6 +86,11 @@ kit('finds an execution that is announced and does not take place', async () => 
   assert.ok(problems.includes('dry run after the execution agrees with it'), problems.join());
 });
 
+kit('finds a state that did not become what was announced', async () => {
+  const problems = await problemsOf(lamp({ late: 'true' }));
+  assert.ok(problems.includes('dry run after the execution agrees with it'), problems.join());
+});
+
 kit('finds a driver that accepts any target', async () => {
   const source = `${ANSWER} export const driver = { call: async (call, context) => answer(call, context) };`;
   const problems = await problemsOf(lampPackage(source, MANIFEST));

@@ -101,11 +101,10 @@ export async function withHost<T>(
   run: (host: DriverHost) => Promise<T>,
 ): Promise<T> {
   const scratch = await mkdtemp(join(tmpdir(), 'writ-test-'));
-  const host = await DriverHost.open(opened, connection, { scratch });
   try {
-    return await run(host);
+    const host = await DriverHost.open(opened, connection, { scratch });
+    return await run(host).finally(() => host.close());
   } finally {
-    await host.close();
     await rm(scratch, { recursive: true });
   }
 }

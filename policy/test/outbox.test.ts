@@ -180,9 +180,15 @@ test('a node that was started from an old copy finds out before it does harm', a
   // As the folder was before: nothing.
   const old = await startNode(`${world.dir}/old`);
   await work(old, 1, 9);
-  const round = await courierOf({ node: old, log: world.log }).settle();
+  const round = await courierOf({ node: old, log: world.log }).submit();
   assert.equal(round, { kind: 'stopped', code: 'stream-taken' });
+  assert.is(world.log.entries.length, 2);
   await old.close();
+  // One that has nothing to submit finds out as well.
+  const idle = await startNode(`${world.dir}/idle`);
+  const look = await courierOf({ node: idle, log: world.log }).submit();
+  assert.equal(look, { kind: 'stopped', code: 'stream-taken' });
+  await idle.close();
 });
 
 test('a log that has less than it was proved to have stops the node', async (world) => {

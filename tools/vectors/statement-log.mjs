@@ -38,7 +38,7 @@ function thumbprint(x) {
 }
 
 /** A statement of `kind` behind `head` of its stream. */
-function statementOf({ kind, stream, head, payload, signer = AUTHOR }) {
+export function statementOf({ kind, stream, head, payload, signer = AUTHOR }) {
   const position = head === undefined ? [0, null] : [head.seq + 1, head.id];
   const claims = [
     [1, signer.name],
@@ -149,7 +149,7 @@ export function exampleLog() {
   return log;
 }
 
-function leavesOf(heads) {
+export function leavesOf(heads) {
   return [...heads.values()].map(({ stream, seq, index, id }) => ({
     key: digest(ascii(stream)),
     value: digest(cbor([stream, seq, index, id])),
@@ -161,7 +161,7 @@ function bit(key, depth) {
 }
 
 /** The definition of the index (spec/stream-index.md section 2). */
-function subtree(leaves, depth = 0) {
+export function subtree(leaves, depth = 0) {
   if (leaves.length === 0) return digest(Uint8Array.of(3));
   if (leaves.length === 1) return digest(Uint8Array.of(2), leaves[0].key, leaves[0].value);
   const side = (wanted) => leaves.filter(({ key }) => bit(key, depth) === wanted);
@@ -169,7 +169,7 @@ function subtree(leaves, depth = 0) {
 }
 
 /** Section 3: kind, depth, bitmap, hashes, and for another leaf its key and value. */
-function indexProof(stream, heads) {
+export function indexProof(stream, heads) {
   const key = digest(ascii(stream));
   const siblings = [];
   let leaves = leavesOf(heads);

@@ -33,9 +33,10 @@ export async function openLevelHeads(path: string, options: { create: boolean })
 
 class LevelHeads implements Heads {
   readonly #db: Level<string, Uint8Array>;
+  /** What is on disk, decoded: this process alone writes there. */
+  readonly #heads = new Map<string, Head>();
   #queue: Swap[] = [];
   #isWriting = false;
-  #latest = 0n;
   /** Set by a failed write until the store was closed and recovered; see `#recovered`. */
   #isSuspect = false;
   #recovery: Promise<void> | undefined;
@@ -44,14 +45,16 @@ class LevelHeads implements Heads {
     this.#db = db;
   }
 
-  /** Reads every record once: a damaged or foreign one shows before anything is signed. */
+  /** Reads every record: a damaged or foreign one shows before anything is signed. */
   async load(): Promise<void> {
-    for await (const [id, record] of this.#db.iterator()) this.#remember(decodeHead(id, record));
+    this.#heads.clear();
+    for await (const [id, record] of this.#db.iterator())
+      this.#heads.set(id, decodeHead(id, record));
   }
 
   async read(originHash: string): Promise<Head | undefined> {
     await this.#recovered();
-    return this.#get(originHash);
+    return this.#heads.get(originHash);
   }
 
   swap(originHash: string, expectedSize: bigint, next: Head): Promise<boolean> {
@@ -62,7 +65,8 @@ class LevelHeads implements Heads {
   }
 
   latestTimestampSeconds(): bigint {
-    return this.#latest;
+    const times = [...this.#heads.values()].map(({ timestampSeconds }) => timestampSeconds);
+    return times.reduce((latest, time) => (time > latest ? time : latest), 0n);
   }
 
   close(): Promise<void> {
@@ -89,7 +93,7 @@ class LevelHeads implements Heads {
     await this.#recovered();
     const staged = new Map<string, Head>();
     const verdicts = group.map(({ id, expectedSize, next }) => {
-      const isAdmitted = isSuccessor(staged.get(id) ?? this.#get(id), expectedSize, next);
+      const isAdmitted = isSuccessor(staged.get(id) ?? this.#heads.get(id), expectedSize, next);
       if (isAdmitted) staged.set(id, next);
       return isAdmitted;
     });
@@ -97,19 +101,21 @@ class LevelHeads implements Heads {
     const puts = [...staged].map(([key, head]) => ({ type, key, value: encodeHead(head) }));
     // A crash before the batch is on disk loses cosignatures that nobody has seen.
     await this.#db.batch(puts, { sync: true });
-    for (const head of staged.values()) this.#remember(head);
+    for (const [id, head] of staged) this.#heads.set(id, head);
     for (const [i, swap] of group.entries()) swap.resolve(verdicts[i] === true);
   }
 
   /**
    * LevelDB must not be written after a failed write: what follows a torn record in its journal can be
-   * lost in recovery, and with it a head that was acknowledged. Opening again replays the journal.
+   * lost in recovery, and with it a head that was acknowledged. Opening again replays the journal, and
+   * what is on disk then is what counts.
    */
   async #recovered(): Promise<void> {
     if (!this.#isSuspect) return;
     this.#recovery ??= this.#db
       .close()
       .then(() => this.#db.open({ createIfMissing: false }))
+      .then(() => this.load())
       .finally(() => {
         this.#recovery = undefined;
       });
@@ -117,15 +123,6 @@ class LevelHeads implements Heads {
       throw failed('the state cannot be read back', error);
     });
     this.#isSuspect = false;
-  }
-
-  #get(id: string): Head | undefined {
-    const record = this.#db.getSync(id);
-    return record === undefined ? undefined : decodeHead(id, record);
-  }
-
-  #remember({ timestampSeconds }: Head): void {
-    if (timestampSeconds > this.#latest) this.#latest = timestampSeconds;
   }
 }
 

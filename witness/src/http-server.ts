@@ -72,11 +72,10 @@ export function createWitnessServer(witness: Witness, env: Env): Server {
     );
     if (request.url === '/add-checkpoint')
       duration.observe({ status }, (performance.now() - startedMs) / 1000);
-    const bytes = new TextEncoder().encode(body);
     // A body that was not read to its end would be taken for the next request.
     const closing = request.complete && server.listening ? {} : { connection: 'close' };
-    const common = { 'content-type': TEXT, 'content-length': bytes.length };
-    response.writeHead(status, { ...common, ...headers, ...closing }).end(bytes);
+    const common = { 'content-type': TEXT, 'content-length': Buffer.byteLength(body) };
+    response.writeHead(status, { ...common, ...headers, ...closing }).end(body);
   });
   server.maxConnections = MAX_CONNECTIONS;
   return server;

@@ -68,11 +68,11 @@ export function createWitness({ signers, logs, heads, env }: WitnessOptions): Wi
   let known = groupByOrigin(logs);
 
   /** The same text again in the same second: answered from the record, so that replays cost no write. */
-  function repeated(text: string, head: Head | undefined, seconds: bigint): string | undefined {
-    if (head?.timestampSeconds !== seconds) return undefined;
+  function repeated({ note, tree }: Submission, head: Head | undefined, seconds: bigint) {
+    if (head?.timestampSeconds !== seconds || head.size !== tree.size) return undefined;
     const recorded = parseNote(head.note);
     const own = linesOf(recorded, signers);
-    if (recorded.text !== text || own.length !== signers.length) return undefined;
+    if (recorded.text !== note.text || own.length !== signers.length) return undefined;
     return own.map(formatSignatureLine).join('');
   }
 
@@ -83,7 +83,7 @@ export function createWitness({ signers, logs, heads, env }: WitnessOptions): Wi
     if (oldSize !== (head?.size ?? 0n)) throw conflict(head);
     requireConsistency(submission, head, env);
     const timestampSeconds = nextSeconds();
-    const known = repeated(note.text, head, timestampSeconds);
+    const known = repeated(submission, head, timestampSeconds);
     if (known !== undefined) return known;
     const cosignatures = signers.map((signer) => signText(signer, note.text, timestampSeconds));
     const whole = { text: note.text, signatures: [...note.signatures, ...cosignatures] };
@@ -140,14 +140,19 @@ function openSubmission(body: Uint8Array, logs: ReadonlyMap<string, Log>): Submi
   const log = logs.get(tree.origin);
   if (log === undefined) throw new LogError('origin-unknown', 'this witness does not know the log');
   // Each line once: a hundred copies of one good line would cost a hundred verifications.
-  const lines = new Map(
-    linesOf(received, log.keys).map((line) => [formatSignatureLine(line), line]),
+  const lines = linesOf(received, log.keys);
+  const signatures = lines.filter(
+    (line, i) => !lines.slice(0, i).some((earlier) => isSameLine(earlier, line)),
   );
-  const verified = openNote({ text: received.text, signatures: [...lines.values()] }, log.keys);
+  const verified = openNote({ text: received.text, signatures }, log.keys);
   const note = { text: received.text, signatures: verified.map(({ signature }) => signature) };
   if (request.oldSize > tree.size)
     throw new LogError('request-malformed', 'line 1: the old size is above the checkpoint size');
   return { ...request, log, tree, note };
+}
+
+function isSameLine(a: NoteSignature, b: NoteSignature): boolean {
+  return a.name === b.name && a.id === b.id && equalBytes(a.bytes, b.bytes);
 }
 
 /** The lines that name one of `keys`; nothing is verified. */

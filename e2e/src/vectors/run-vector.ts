@@ -27,10 +27,15 @@ import { decodePayload, encodePayload } from '@writ/core/statements/kinds';
 import { encodeOpening, openSealed } from '@writ/core/statements/sealed';
 import { checkStatementSignature, decodeStatement } from '@writ/core/statements/statement';
 import { openProof } from '@writ/verifier/entry';
+import { runEvidence } from './evidence.ts';
+import { runFollowPage } from './follow-page.ts';
+import { runForkProof } from './fork-proof.ts';
 import { runManifest } from './manifest.ts';
 import { runPolicyIr } from './policy-ir.ts';
 import { runPolicySpec } from './policy-spec.ts';
+import { runReport } from './report.ts';
 import { runSelector } from './selector.ts';
+import { runStateRootFault } from './state-root-fault.ts';
 import { runStreamIndex } from './stream-index.ts';
 import { runStreamProof } from './stream-proof.ts';
 import { typedCbor } from './typed-cbor.ts';
@@ -93,6 +98,11 @@ const FORMATS: ReadonlyMap<string, (input: VectorInput) => Facts | false> = new 
   ['opening', runOpening],
   ['stream-index', runStreamIndex],
   ['stream-proof', runStreamProof],
+  ['follow-page', runFollowPage],
+  ['evidence', runEvidence],
+  ['fork-proof', runForkProof],
+  ['state-root-fault', runStateRootFault],
+  ['report', runReport],
   ['manifest', runManifest],
   ['policy-spec', runPolicySpec],
   ['policy-ir', runPolicyIr],

@@ -55,18 +55,29 @@ export class LogClient {
   /** A page of a stream, to follow it; with what only members read where a `reader` signs the request. */
   async page(want: WantedPage, reader?: Reader): Promise<Uint8Array> {
     const path = pagePath(want, PAGE_LIMIT);
-    return this.#ask(path, reader === undefined ? {} : { headers: this.#signed(path, reader) });
+    const headers = reader === undefined ? {} : this.#signed('GET', path, reader);
+    return this.#ask(path, { headers });
   }
 
-  #signed(target: string, { key, origin }: Reader): Record<string, string> {
+  #signed(method: 'GET' | 'PUT', target: string, { key, origin }: Reader): Record<string, string> {
     const [path = '', query = ''] = `/${target}`.split('?');
     const signer = { publicKey: key.publicKey, sign: key.signRaw.bind(key) };
-    return signRequest({ method: 'GET', path, query, origin }, this.#world.nowSeconds(), signer);
+    return signRequest({ method, path, query, origin }, this.#world.nowSeconds(), signer);
   }
 
   /** A blob that is for everybody, such as a driver package; its digest is the caller's to check. */
   async blob(digest: string): Promise<Uint8Array> {
     return this.#ask(`blobs/sha256/${digest}`, {});
+  }
+
+  /** Puts a blob under its digest, on a request that its author signs. To put it again changes nothing. */
+  async putBlob(digest: string, bytes: Uint8Array, author: Reader): Promise<void> {
+    const path = `blobs/sha256/${digest}`;
+    const headers = {
+      ...this.#signed('PUT', path, author),
+      'content-type': 'application/octet-stream',
+    };
+    await this.#ask(path, { method: 'PUT', headers, body: Uint8Array.from(bytes) });
   }
 
   /** A stream proof of the newest statement of a stream. */

@@ -11,6 +11,8 @@ import type { Action, PolicySpec } from './policy-spec.ts';
 export interface CompileHost {
   /** Digest of the driver package that the host has at present, in hexadecimal; null: none. */
   readonly driver: string | null;
+  /** Where no package is fixed: id of the driver that the host is configured for, of which any version will do. */
+  readonly driverId?: string | undefined;
   readonly targetTypes: readonly string[];
 }
 
@@ -110,6 +112,7 @@ function checkDriver(
       ),
     ];
   if (host === undefined || host.driver === digest) return [];
+  if (host.driver === null && host.driverId === pinned.id) return [];
   const isOtherVersion = current !== undefined && current.id === pinned.id;
   if (isOtherVersion)
     return [
@@ -123,7 +126,7 @@ function checkDriver(
     findingOf(
       'driver-mismatch',
       at,
-      `the pinned package is ${pinned.id}; the host has ${current?.id ?? 'no known driver'}`,
+      `the pinned package is ${pinned.id}; the host has ${current?.id ?? host.driverId ?? 'no known driver'}`,
     ),
   ];
 }
