@@ -3,6 +3,7 @@
 import type { CommandSpec } from './args.ts';
 import type { Answer, Context } from './context.ts';
 import {
+  DRIVERS,
   KEY,
   LOG,
   NAME,
@@ -221,6 +222,30 @@ export const COMMANDS: readonly Command[] = [
     options: [LOG, POLICY, KEY],
     examples: ['writ driver push ssh.writ-driver --policy trust.policy --key ada.key'],
     load: async () => (await import('./commands/driver.ts')).pushDriver,
+  },
+  {
+    words: 'policy check',
+    operands: ['FILE'],
+    about: 'compile a policy and tell everything that is wrong with it',
+    options: [DRIVERS],
+    examples: ['writ policy check lab.json --drivers ./drivers'],
+    load: async () => (await import('./commands/policy-check.ts')).checkPolicy,
+  },
+  {
+    words: 'policy explain',
+    operands: ['FILE'],
+    about: 'say in plain words what a policy does',
+    options: [DRIVERS],
+    examples: ['writ policy explain lab.json'],
+    load: async () => (await import('./commands/policy-check.ts')).explainFile,
+  },
+  {
+    words: 'policy inverse',
+    operands: ['FILE'],
+    about: 'make the policy that undoes another, disabled',
+    options: [DRIVERS, OUT],
+    examples: ['writ policy inverse lab.json --drivers ./drivers --out lab-back.json'],
+    load: async () => (await import('./commands/policy-check.ts')).invertFile,
   },
   {
     words: 'policy diff',

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { LogError } from '@writ/core/errors';
 import { parseSignerKey, type SignerKey } from '@writ/core/formats/key';
 import type { JsonValue } from '@writ/core/statements/jcs';
+import type { Constitution } from '@writ/core/statements/kinds/constitution';
 
 /** Far above any policy, constitution or export of a village. */
 export const MAX_INPUT_BYTES: number = 64 * 1024 * 1024;
@@ -57,11 +58,19 @@ export async function writeSecret(path: string, text: string): Promise<void> {
   }
 }
 
-/** Writes a file whole or not at all. LogError storage-failed. */
-export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+/**
+ * Writes a file whole or not at all; with what only members of a village may know, nobody else on the machine can read it.
+ * LogError storage-failed.
+ */
+export async function writeWhole(
+  path: string,
+  bytes: Uint8Array,
+  visibility: Constitution['visibility'] = 'public',
+): Promise<void> {
   const temporary = join(dirname(path), `.writ-${process.pid}.tmp`);
   try {
-    const file = await open(temporary, 'w');
+    await rm(temporary, { force: true }); // of a run that was killed, or somebody's link
+    const file = await open(temporary, 'wx', visibility === 'private' ? 0o600 : 0o666);
     try {
       await file.writeFile(bytes);
       await file.sync();

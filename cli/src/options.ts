@@ -23,6 +23,11 @@ export const KEY: OptionSpec = {
   value: 'FILE',
   about: 'private key to sign with, and to read a private village with; or WRIT_KEY',
 };
+export const DRIVERS: OptionSpec = {
+  name: 'drivers',
+  value: 'DIR',
+  about: 'a folder with .writ-driver packages, by which actions are checked',
+};
 export const DIR: OptionSpec = { name: 'dir', value: 'DIR', about: 'local state; or WRIT_DIR' };
 export const VILLAGE: OptionSpec = {
   name: 'village',

@@ -17,7 +17,7 @@ import type { Env } from '@writ/log-server/env';
 import { type Service, startService } from '@writ/log-server/service';
 import { openMemoryStore } from '@writ/log-server/storage/memory';
 
-const LOG_KEY = createSigner('log.example/writ', 0x01, new Uint8Array(32).fill(1));
+export const LOG_KEY: SignerKey = createSigner('log.example/writ', 0x01, new Uint8Array(32).fill(1));
 
 /** What a run of `writ` came to. */
 export interface Ran {
@@ -50,8 +50,14 @@ export class WritWorld {
     this.keys = keys;
   }
 
-  /** A log to which the holders of `names` may write, each with a key file `NAME.key`. */
-  static async start(names: readonly string[]): Promise<WritWorld> {
+  /**
+   * A log to which the holders of `names` may write, each with a key file `NAME.key`. `trusted` is what the trust policy
+   * says behind its log.
+   */
+  static async start(
+    names: readonly string[],
+    { trusted = 'quorum none\n', refreshIntervalMs = 3_600_000 } = {},
+  ): Promise<WritWorld> {
     const dir = await mkdtemp(join(tmpdir(), 'writ-cli-'));
     const keys = new Map<string, SignerKey>();
     for (const name of names) {
@@ -66,11 +72,11 @@ export class WritWorld {
       const text = await readFile(join(dir, `${name}.key`), 'utf8');
       keys.set(name, parseSignerKey(text.trimEnd()));
     }
-    const policyText = `log ${formatVkey(LOG_KEY)}\nquorum none\n`;
+    const policyText = `log ${formatVkey(LOG_KEY)}\n${trusted}`;
     const authorsText = [...keys]
       .map(
         ([name, { publicKey }]) =>
-          `author ${name} ed25519 ${formatBase64(publicKey)} village/* inbox/* node/*\n`,
+          `author ${name} ed25519 ${formatBase64(publicKey)} village/* inbox/* node/* package/*\n`,
       )
       .join('');
     const authors = parseAuthors(utf8(authorsText));
@@ -83,7 +89,7 @@ export class WritWorld {
       policyText,
       quorumRule: 'require',
       checkpointIntervalMs: 5,
-      refreshIntervalMs: 3_600_000,
+      refreshIntervalMs,
       witnessTimeoutMs: 1000,
       grease: false,
       host: '127.0.0.1',
@@ -198,7 +204,8 @@ export class WritWorld {
   }
 }
 
-async function runIn(
+/** Runs the command in a folder, with JSON answers parsed where they were asked for; `world` answers for the network. */
+export async function runIn(
   dir: string,
   world: WritWorld | undefined,
   argv: readonly string[],

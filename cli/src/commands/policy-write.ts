@@ -30,7 +30,8 @@ export async function signPolicy(context: Context): Promise<Answer> {
   const { visibility } = state.law;
   const { world } = context;
   const { bytes, opening } = signAt(positionAfter(state), payload, key, { world, visibility });
-  await writeWhole(out, opening === undefined ? bytes : concatBytes(bytes, opening));
+  const whole = opening === undefined ? bytes : concatBytes(bytes, opening);
+  await writeWhole(out, whole, visibility);
   const { seq, id } = decodeStatement(bytes);
   const spec = formatHex(sha256(payload.spec));
   return {

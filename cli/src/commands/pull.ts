@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { utf8 } from '@writ/core/bytes';
 import { type ErrorCode, isLogError, LogError } from '@writ/core/errors';
 import type { ReconciliationReport } from '@writ/core/streams/reconciliation-report';
+import { openingsOn } from '@writ/policy/agent/pages';
 import { type Pulled, pull } from '@writ/policy/agent/pull';
 import { ERROR_EXIT } from '@writ/verifier/cli/exit-codes';
 import type { Answer, Context } from '../context.ts';
@@ -93,14 +94,19 @@ async function reconcileOnce(context: Context, apply: boolean): Promise<Pulled> 
 }
 
 async function writeFiles(context: Context, { report, signed, pages }: Pulled): Promise<void> {
-  const file = context.value('report');
-  if (file !== undefined) await writeWhole(file, signed);
-  const folder = context.value('evidence');
+  const [file, folder] = [context.value('report'), context.value('evidence')];
+  if (file === undefined && folder === undefined) return;
+  const isOpened = openingsOn(pages.map(({ bytes }) => bytes)).size > 0;
+  const visibility = isOpened ? 'private' : await context.savedVisibility();
+  if (file !== undefined) await writeWhole(file, signed, visibility);
   if (folder === undefined) return;
   await mkdir(folder, { recursive: true });
-  for (const { name, bytes } of pages) await writeWhole(join(folder, name), bytes);
-  await writeWhole(join(folder, 'report.note'), signed);
-  await writeWhole(join(folder, 'report.json'), utf8(`${JSON.stringify(report)}\n`));
+  const files = [
+    ...pages,
+    { name: 'report.note', bytes: signed },
+    { name: 'report.json', bytes: utf8(`${JSON.stringify(report)}\n`) },
+  ];
+  for (const { name, bytes } of files) await writeWhole(join(folder, name), bytes, visibility);
 }
 
 function answerOf(pulled: Pulled, exit: number, delivery: Delivery): Answer {

@@ -40,7 +40,8 @@ export async function exportStatements(context: Context): Promise<Answer> {
   const out = context.value('out');
   if (out === undefined)
     return { lines, result: { village: state.village, count: lines.length, statements: lines } };
-  await writeWhole(out, utf8(lines.map((line) => `${line}\n`).join('')));
+  const text = lines.map((line) => `${line}\n`).join('');
+  await writeWhole(out, utf8(text), state.law.visibility);
   return {
     lines: [`${lines.length} statements of ${state.village}: ${out}`],
     result: { village: state.village, count: lines.length, out },

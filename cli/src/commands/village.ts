@@ -1,7 +1,7 @@
 // writ village: founding one, and reading what it is.
 
 import { formatBase64, formatHex, utf8 } from '@writ/core/bytes';
-import { LogError } from '@writ/core/errors';
+import { isLogError, LogError } from '@writ/core/errors';
 import type { Constitution } from '@writ/core/statements/kinds/constitution';
 import { loggedLine, signAt, submit } from '../author.ts';
 import { constitutionJson, constitutionOf, foundersConstitution } from '../constitution-file.ts';
@@ -28,7 +28,10 @@ export async function createVillage(context: Context): Promise<Answer> {
   const position = { stream: `village/${village}`, seq: 0, previous: null };
   const payload = { kind: 'village-create', name, constitution } as const;
   const { world } = context;
-  const logged = await submit(context, signAt(position, payload, key, { world, visibility }));
+  const signed = signAt(position, payload, key, { world, visibility });
+  const logged = await submit(context, signed).catch((error: unknown) => {
+    throw isPrivate ? withVillage(error, village) : error;
+  });
   const what = `created ${visibility} village ${village}`;
   return { lines: [loggedLine(what, logged)], result: { village, visibility, ...logged } };
 }
@@ -36,6 +39,13 @@ export async function createVillage(context: Context): Promise<Answer> {
 function requireId(id: string | undefined): string {
   if (id === undefined) throw new LogError('usage', 'village create needs ID, or --private');
   return checkVillage(id);
+}
+
+// Nobody typed the id, so whoever is not told it has lost the village, which the log may have.
+function withVillage(error: unknown, village: string): unknown {
+  if (!isLogError(error)) return error;
+  const message = `private village ${village}: ${error.message}`;
+  return new LogError(error.code, message, { ...error.detail, village }, error);
 }
 
 const ID_BYTES = 16;
@@ -72,7 +82,11 @@ export async function showVillage(context: Context): Promise<Answer> {
   const proposals = openProposals(view);
   const out = context.value('out');
   if (out !== undefined)
-    await writeWhole(out, utf8(`${JSON.stringify(constitutionJson(law), null, 2)}\n`));
+    await writeWhole(
+      out,
+      utf8(`${JSON.stringify(constitutionJson(law), null, 2)}\n`),
+      law.visibility,
+    );
   return {
     lines: [
       `village ${state.village}: ${state.name}`,
