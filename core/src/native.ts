@@ -8,6 +8,12 @@ export interface NativeCrypto {
   createPublicKey(key: object): NativeKey;
   createPrivateKey(key: object): NativeKey;
   sign(algorithm: null, data: Uint8Array, key: NativeKey): Uint8Array;
+  sign(
+    algorithm: null,
+    data: Uint8Array,
+    key: NativeKey,
+    callback: (error: Error | null, signature: Uint8Array) => void,
+  ): void;
   verify(algorithm: null, data: Uint8Array, key: NativeKey, signature: Uint8Array): boolean;
   verify(
     algorithm: null,

@@ -3,7 +3,15 @@
 import { concatBytes, MAX_UINT63, readUint64, uint64, utf8 } from '@writ/core/bytes';
 import { isLogError } from '@writ/core/errors';
 import { formatCheckpoint } from '@writ/core/formats/checkpoint';
-import { checkSignature, openNote, signText, timestampOf } from '@writ/core/formats/cosignature';
+import {
+  checkSignature,
+  checkSignatureAsync,
+  openNote,
+  openNoteAsync,
+  signText,
+  signTextAsync,
+  timestampOf,
+} from '@writ/core/formats/cosignature';
 import { verifierOf } from '@writ/core/formats/key';
 import fc from 'fast-check';
 import { suite } from 'uvu';
@@ -116,6 +124,66 @@ test('the same key under another name or of another type has another key ID', ()
   const ids = [signerFor('a', 1), signerFor('b', 1), signerFor('a', 4)].map(({ id }) => id);
   assert.is(new Set(ids).size, 3);
   assert.is(verifierOf(signerFor('a', 4)).id, ids[2]);
+});
+
+test('the thread pool signs the same bytes and gives the same verdicts', async () => {
+  for (const [signer, key] of [
+    [LOG_SIGNER, LOG_KEY],
+    [WITNESS_SIGNER, WITNESS_KEY],
+    [POST_QUANTUM_SIGNER, POST_QUANTUM_KEY],
+  ] as const) {
+    const line = signText(signer, TEXT, TIME);
+    const inPool = await signTextAsync(signer, TEXT, TIME);
+    // ML-DSA-44 signatures need not be the same twice.
+    if (signer !== POST_QUANTUM_SIGNER) assert.equal(inPool, line);
+    assert.ok(checkSignature(key, TEXT, inPool.bytes));
+    assert.ok(await checkSignatureAsync(key, TEXT, line.bytes));
+    const mutants = [...mutantsOf(line.bytes)].filter((_, i, all) => i % (all.length >> 6) === 0);
+    assert.ok(mutants.length > 50);
+    for (const mutant of mutants) assert.not(await checkSignatureAsync(key, TEXT, mutant));
+  }
+  await signTextAsync(WITNESS_SIGNER, TEXT, -1n).then(assert.unreachable, (error: unknown) =>
+    assert.instance(error, RangeError),
+  );
+});
+
+test('a note opens in the thread pool as it does here, or is refused with the same error', async () => {
+  const good = signText(LOG_SIGNER, TEXT, TIME);
+  const bad = { ...good, bytes: good.bytes.map((byte) => byte ^ 1) };
+  const witness = signText(WITNESS_SIGNER, TEXT, TIME);
+  const keys = [LOG_KEY, WITNESS_KEY];
+  for (const signatures of [
+    [good],
+    [witness, good, witness],
+    [good, bad],
+    [witness, bad, good],
+    [signText(POST_QUANTUM_SIGNER, TEXT, TIME)],
+  ]) {
+    const note = { text: TEXT, signatures };
+    const inPool = await openNoteAsync(note, keys).catch((error: unknown) => error);
+    try {
+      assert.equal(inPool, openNote(note, keys));
+    } catch (error) {
+      if (!isLogError(error) || !isLogError(inPool)) throw error;
+      assert.equal([inPool.code, inPool.detail], [error.code, error.detail]);
+    }
+  }
+});
+
+test('nothing is verified after a line that does not verify', async () => {
+  const good = signText(LOG_SIGNER, TEXT, TIME);
+  const bad = { ...good, bytes: good.bytes.map((byte) => byte ^ 1) };
+  let count = 0;
+  const counting = {
+    ...LOG_KEY,
+    verifyRawAsync: (...parts: Parameters<typeof LOG_KEY.verifyRawAsync>): Promise<boolean> => {
+      count++;
+      return LOG_KEY.verifyRawAsync(...parts);
+    },
+  };
+  const note = { text: TEXT, signatures: [good, bad, good, good] };
+  await openNoteAsync(note, [counting]).then(assert.unreachable, () => undefined);
+  assert.is(count, 2);
 });
 
 test.run();

@@ -123,6 +123,18 @@ test('the key id is the thumbprint of the RFC 9679 rules', () => {
   });
 });
 
+test('the key id of an array follows its bytes, and nobody can change it for others', () => {
+  for (const key of [new Uint8Array(32).fill(1), Buffer.alloc(32, 1)]) {
+    const id = formatHex(coseKeyThumbprint(key));
+    coseKeyThumbprint(key).fill(0);
+    assert.is(formatHex(coseKeyThumbprint(key)), id);
+    key[31] = 2;
+    const other = formatHex(coseKeyThumbprint(key));
+    assert.is(other, formatHex(coseKeyThumbprint(Uint8Array.from(key))));
+    assert.is.not(other, id);
+  }
+});
+
 test('the first statement of a stream has no predecessor', () => {
   const statement = decodeStatement(signStatement(note({ seq: 0, previous: null }), signer));
   assert.is(statement.seq, 0);

@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { signAt } from '@writ/cli/author';
 import { constitutionOf } from '@writ/cli/constitution-file';
 import { concatBytes, formatBase64, utf8 } from '@writ/core/bytes';
@@ -151,6 +152,53 @@ secret('an export carries the openings, and an import checks them', async (state
   assert.is((await forge(JSON.parse(second).opening)).json.error.code, 'opening-failed');
   assert.is((await forge(7)).json.error.code, 'json-malformed');
   assert.is((await forge(formatBase64(utf8('no opening')))).json.error.code, 'opening-failed');
+});
+
+secret(
+  'what is written to files is for their owner alone, and in the open where the village is',
+  async (state) => {
+    const { world, id } = state;
+    const [spec, folder] = [await world.write('lab.json', { lamp: 'crater' }), world.path('kept')];
+    const modes = async (...village: string[]): Promise<string[]> => {
+      const path = (name: string): string => world.path(`${village.length}-${name}`);
+      await world.done('ada', 'policy', 'sign', spec, '--out', path('signed'), ...village);
+      await world.done('ada', 'village', 'show', '--out', path('law.json'), ...village);
+      await world.done('ada', 'export', '--out', path('all.jsonl'), ...village);
+      const kept = join(folder, String(village.length));
+      const to = ['--report', path('report'), '--evidence', kept];
+      await world.writ('ada', 'policy', 'pull', '--apply', ...to, ...village);
+      // Applied already: the pages hold nothing new, and the report says no less.
+      await world.writ('ada', 'policy', 'drift', '--report', path('again'), ...village);
+      const files = ['signed', 'law.json', 'all.jsonl', 'report', 'again'].map(path);
+      for (const name of await readdir(kept)) files.push(join(kept, name));
+      assert.ok(files.length >= 8);
+      const found = await Promise.all(files.map(async (file) => (await stat(file)).mode & 0o077));
+      return found.map((mode) => mode.toString(8));
+    };
+    const before = process.umask(0o022);
+    try {
+      await world.done('ada', 'village', 'create', 'north-quay');
+      assert.equal(new Set(await modes()), new Set(['44']));
+      assert.equal(new Set(await modes('--village', id)), new Set(['0']));
+    } finally {
+      process.umask(before);
+    }
+  },
+);
+
+secret('a village that the log has and did not prove is not lost', async ({ world }) => {
+  world.lie = async (path, honest) => {
+    const answer = await honest();
+    return path.startsWith('/add') ? new Response(null, { status: 202 }) : answer;
+  };
+  const file = await world.constitution({ visibility: 'private' });
+  const { json } = await world.writ('ada', 'village', 'create', '--private', file);
+  assert.is(json.error.code, 'not-published');
+  const { village } = json.error.detail;
+  assert.match(json.error.message, village);
+  world.lie = undefined;
+  const shown = await world.done('ben', 'village', 'show', '--village', village);
+  assert.is(shown.village, village);
 });
 
 secret('what is private, and what is not, is said once', async ({ world }) => {

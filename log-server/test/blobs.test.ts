@@ -3,11 +3,12 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { concatBytes, formatHex, utf8 } from '@writ/core/bytes';
 import { isLogError } from '@writ/core/errors';
 import { sha256 } from '@writ/core/sha256';
 import { BlobFiles } from '@writ/log-server/blobs/files';
-import { HeldOpenings } from '@writ/log-server/blobs/held-openings';
+import { HeldOpenings, MAX_WRITES } from '@writ/log-server/blobs/held-openings';
 import { openMemoryBlobs } from '@writ/log-server/blobs/memory';
 import { type BlobStore, MAX_BLOB_BYTES } from '@writ/log-server/blobs/store';
 import { suite } from 'uvu';
@@ -40,6 +41,24 @@ async function streamed(store: BlobStore): Promise<Uint8Array> {
   const bytes = concatBytes(...parts);
   assert.is(bytes.length, length);
   return bytes;
+}
+
+interface Named {
+  readonly digest: Uint8Array;
+  readonly blob: Uint8Array;
+}
+
+/** Two blobs whose digests begin alike. */
+function twoInOneFolder(): readonly [Named, Named] {
+  const seen = new Map<number, Named>();
+  for (let i = 0; ; i++) {
+    const blob = utf8(`blob ${i}`);
+    const named = { digest: sha256(blob), blob };
+    const [start = 0] = named.digest;
+    const other = seen.get(start);
+    if (other !== undefined) return [other, named];
+    seen.set(start, named);
+  }
 }
 
 const STORES: readonly (readonly [string, () => BlobStore])[] = [
@@ -141,6 +160,23 @@ disk('say when the folder cannot be written', async () => {
   await store.write(DIGEST, [BLOB]);
 });
 
+disk('are durable when they say so, whoever made their folder', async () => {
+  const folder = join(dir, String(folders++));
+  const durable: string[] = [];
+  const store = new BlobFiles(folder, undefined, async (path) => {
+    await sleep(path === folder ? 20 : 0);
+    durable.push(path);
+  });
+  const [first, second] = twoInOneFolder();
+  await Promise.all(
+    [first, second].map(async ({ digest, blob }) => {
+      await store.write(digest, [blob]);
+      assert.is(durable[0], folder, 'the folder of the blob is in its parent');
+      assert.ok(durable.includes(join(folder, formatHex(digest).slice(0, 2))));
+    }),
+  );
+});
+
 disk.run();
 
 const held = suite('openings under way');
@@ -188,6 +224,24 @@ held('that cannot be written hold up nobody', async () => {
   const release = await keeper.hold(DIGEST, BLOB);
   await release(true);
   assert.is(await store.has(DIGEST), true);
+});
+
+held('are written a few at a time, however many come at once', async () => {
+  const { store } = files();
+  let [open, most] = [0, 0];
+  const counted: BlobStore = Object.assign(Object.create(store), {
+    has: (digest: Uint8Array) => store.has(digest),
+    async write(digest: Uint8Array, chunks: Iterable<Uint8Array>) {
+      most = Math.max(most, ++open);
+      await store.write(digest, chunks).finally(() => open--);
+    },
+  });
+  const keeper = new HeldOpenings(counted);
+  const blobs = Array.from({ length: 300 }, (_, i) => utf8(`opening ${i}`));
+  const releases = await Promise.all(blobs.map((blob) => keeper.hold(sha256(blob), blob)));
+  await Promise.all(releases.map((release) => release(true)));
+  for (const blob of blobs) assert.is(await store.has(sha256(blob)), true);
+  assert.ok(most <= MAX_WRITES, String(most));
 });
 
 held.run();

@@ -1,8 +1,9 @@
 // The fast path against the app: whatever is asked, both answer the same; only how long it takes differs.
 
-import { concatBytes, utf8 } from '@writ/core/bytes';
+import { concatBytes, formatBase64, utf8 } from '@writ/core/bytes';
 import { parsePolicy } from '@writ/core/formats/tlog-policy';
 import { leafHash } from '@writ/core/merkle/hash';
+import type { Payload } from '@writ/core/statements/kinds';
 import { parseAuthors } from '@writ/log-server/admission/authors';
 import type { Profile } from '@writ/log-server/http/deps';
 import { type Service, startService } from '@writ/log-server/service';
@@ -10,13 +11,14 @@ import { openMemoryStore } from '@writ/log-server/storage/memory';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { COSE, SEQUENCE } from './app-world.ts';
+import { change, constitution, keyOf, statementOf } from './village-statements.ts';
 import { AUTHORS_TEXT, LOG_KEY, noteStatement, testEnv } from './world.ts';
 
 const test = suite('fast path');
 let service: Service | undefined;
 
-async function start(profile: Profile): Promise<Service> {
-  const authors = parseAuthors(utf8(AUTHORS_TEXT));
+async function start(profile: Profile, authorsText = AUTHORS_TEXT): Promise<Service> {
+  const authors = parseAuthors(utf8(authorsText));
   service = await startService(testEnv(), {
     store: openMemoryStore(),
     signers: [LOG_KEY],
@@ -76,6 +78,70 @@ async function onBothPaths(url: string, sent: Sent): Promise<Seen> {
 }
 
 const first = noteStatement(0, null, { text: 'first' });
+
+/** Status, what clients act on, and the body: first from the app, which makes the answer, then from both paths. */
+async function latestOf(url: string, headers: Record<string, string> = {}): Promise<unknown> {
+  const ask = async (more: Record<string, string>): Promise<unknown> => {
+    const path = '/villages/north/policy/latest';
+    const response = await fetch(url + path, { headers: { ...headers, ...more } });
+    const names = [
+      'content-type',
+      'etag',
+      'cache-control',
+      'access-control-allow-origin',
+      'retry-after',
+    ];
+    const said = names.map((name) => response.headers.get(name));
+    const body = (await response.text()).replace(/"instance":"[^"]+"/, '"instance":""');
+    return { status: response.status, said, body };
+  };
+  const slow = await ask({ 'x-request-id': 'slow' });
+  assert.equal(await ask({}), slow);
+  return slow;
+}
+
+test('what is in force in a village is answered alike, changed or not, and by the newest checkpoint', async () => {
+  const authors = `author ada ed25519 ${formatBase64(keyOf('ada').publicKey)} village/*\n`;
+  const { url, log, publisher } = await start('statements', authors);
+  const add = async (payload: Payload, who: string): Promise<void> => {
+    const body = statementOf('village/north', payload, who, log.streamHead('village/north'));
+    const response = await fetch(`${url}/add?wait=5`, {
+      method: 'POST',
+      body: new Uint8Array(body),
+      headers: COSE,
+    });
+    assert.is(response.status, 200, await response.text());
+  };
+  assert.not.match(JSON.stringify(await latestOf(url)), '"status":200');
+  await add({ kind: 'village-create', name: 'North', constitution: constitution() }, 'ada');
+  const founded = JSON.stringify(await latestOf(url));
+  assert.match(founded, '"status":200');
+  await add(change(1), 'ben');
+  const changed = JSON.stringify(await latestOf(url));
+  assert.match(changed, 'specDigest');
+  assert.is.not(changed, founded);
+  const etag = (await fetch(`${url}/villages/north/policy/latest`)).headers.get('etag') ?? '';
+  assert.match(JSON.stringify(await latestOf(url, { 'if-none-match': etag })), '"status":304');
+  assert.match(JSON.stringify(await latestOf(url, { 'if-none-match': '"other"' })), '"status":200');
+  await publisher.publishNow();
+  assert.match(JSON.stringify(await latestOf(url)), 'specDigest');
+});
+
+test('a village that asks too often hears so on both paths', async () => {
+  const authors = `author ada ed25519 ${formatBase64(keyOf('ada').publicKey)} village/*\n`;
+  const { url } = await start('statements', authors);
+  const law = constitution();
+  const limits = { ...law.limits, requestsPerMinute: 2 };
+  const payload = {
+    kind: 'village-create',
+    name: 'North',
+    constitution: { ...law, limits },
+  } as const;
+  const body = statementOf('village/north', payload, 'ada', undefined);
+  await fetch(`${url}/add?wait=5`, { method: 'POST', body: new Uint8Array(body), headers: COSE });
+  await latestOf(url);
+  assert.match(JSON.stringify(await latestOf(url)), '"status":429');
+});
 
 test('a statement is answered alike, sequenced or refused', async () => {
   const { url, log } = await start('statements');

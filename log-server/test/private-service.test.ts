@@ -1,6 +1,7 @@
 // A private village and shared blobs over a real socket, in a folder as the command makes it.
 
 import { mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatBase64, formatHex, utf8 } from '@writ/core/bytes';
@@ -45,6 +46,34 @@ async function start(dir: string): Promise<Service> {
     authors: () => authors,
   });
 }
+
+test('answers ids outside of their grammar with 400, however they are spelled', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'writ-service-'));
+  const service = await start(dir);
+  const { hostname: host, port } = new URL(service.url);
+  // As it stands: fetch would resolve dots and escape what is not ASCII.
+  const statusOf = (path: string): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const sent = request({ host, port, path, agent: false }, (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      });
+      sent.on('error', reject).end();
+    });
+  const ids = [
+    ...['a.b', 'x'.repeat(65), 'north~', '.', '..', '../..', 'a/../north', './north', 'north/.'],
+    ...['%2e%2e', '%2e%2e%2fnorth', '..%2fnorth', 'n%6Frth', 'north%00', '%c0%ae%c0%ae', '%uff0e'],
+    ...['', '/north', 'north/', 'north;x', 'north\\..', '..\\north', 'n\u00f6rth', '\u00adnorth'],
+    ...['%ef%bd%8eorth', '%e2%80%8bnorth', 'north%0d%0a', "north'--", '*', '$ne', '{north}'],
+  ];
+  for (const id of ids) {
+    assert.is(await statusOf(`/villages/${id}/policy/latest`), 400, `village ${id}`);
+    assert.is(await statusOf(`/streams/village/${id}/follow`), 400, `stream ${id}`);
+    assert.is(await statusOf(`/streams/${id}/head`), 400, `stream ${id}`);
+  }
+  await service.close();
+  rmSync(dir, { recursive: true });
+});
 
 test('keeps openings and blobs over a restart, and answers members who sign', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'writ-service-'));

@@ -14,7 +14,7 @@ import { openMemoryBlobs } from '@writ/log-server/blobs/memory';
 import { openMemoryStore } from '@writ/log-server/storage/memory';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { bytesOf, COSE, post, problemCode, SEQUENCE } from './app-world.ts';
+import { appWorld, bytesOf, COSE, post, problemCode, SEQUENCE } from './app-world.ts';
 import {
   bodyOf,
   entriesOf,
@@ -79,6 +79,41 @@ test('answer strangers as if there were no village, word for word', async () => 
       assert.is(headers(here), headers(nowhere));
     }
   }
+});
+
+test('tell nobody whose keys are those of members', async () => {
+  const village = await makePrivateVillage();
+  const answerTo = async (who: string, isSealed: boolean): Promise<string> => {
+    const head = village.log.streamHead(VILLAGE);
+    const sealed = sealedOf(VILLAGE, change(1), who, head);
+    const bytes = (isSealed ? sealed.bytes : statementOf(VILLAGE, change(1), who, head)).slice();
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+    const body = isSealed ? concatBytes(bytes, sealed.opening) : bytes;
+    const response = await village.request('/add', post(body, isSealed ? SEQUENCE : COSE));
+    const { instance: _, got: __, ...problem } = JSON.parse(await response.text());
+    return JSON.stringify(problem);
+  };
+  for (const isSealed of [true, false]) {
+    const unknown = await answerTo('mallory', isSealed);
+    assert.match(unknown, 'author-unknown');
+    for (const who of ['cid', 'pat']) assert.is(await answerTo(who, isSealed), unknown);
+  }
+});
+
+test('have no openings for what stood in their audit stream before them', async () => {
+  const [store, blobs] = [openMemoryStore(), openMemoryBlobs()];
+  const before = appWorld('statements', { store, blobs });
+  await before.publisher.publishNow('start');
+  const note = { kind: 'note', text: 'nobody lives here' } as const;
+  const entry = statementOf('audit/north', note, 'ben', undefined);
+  const statement = decodeStatement(entry);
+  const step = { statement, payload: note };
+  const move = { stream: 'audit/north', seq: 0, previous: null, step };
+  await before.log.add(entry, move);
+  const village = await makePrivateVillage({ store, blobs });
+  const path = '/streams/audit/north/follow';
+  assert.is((await village.request(path)).status, 200);
+  assert.is((await village.ask(path, 'ben')).status, 400);
 });
 
 test('answer members who sign, and let no cache keep it', async () => {

@@ -2,6 +2,7 @@
 
 import { concatBytes } from '@writ/core/bytes';
 import { isLogError } from '@writ/core/errors';
+import { decodeFollowPage } from '@writ/core/streams/follow-page';
 import type { StreamStates } from '@writ/core/streams/reduce';
 import {
   MAX_BUCKETS,
@@ -12,7 +13,7 @@ import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { COSE, post, problemCode, SEQUENCE } from './app-world.ts';
-import { bodyOf, makePrivateVillage, sealedOf } from './private-world.ts';
+import { bodyOf, makePrivateVillage, sealedOf, signed } from './private-world.ts';
 import { change, constitution, keyOf, statementOf } from './village-statements.ts';
 import { makeVillage, VILLAGE } from './village-world.ts';
 
@@ -205,6 +206,35 @@ test('strangers to a private village cannot use up what its members have', async
     village.log.streamHead('village/north'),
   );
   assert.is((await village.request('/add', post(bodyOf(sealed), SEQUENCE))).status, 200);
+});
+
+test('the public cannot keep members from reading, nor a signature of somebody else', async () => {
+  const world = await smallVillage();
+  const ask = (path: string, who: string) =>
+    world.request(path, { headers: signed(who, 'GET', path, world.env.nowMs()) });
+  const [latest, follow] = ['/villages/small/policy/latest', '/streams/village/small/follow'];
+  for (let i = 0; i < 3; i++) assert.is((await ask(latest, 'eve')).status, 200);
+  assert.is((await ask(latest, 'eve')).status, 429);
+  assert.is((await world.request(latest)).status, 429);
+  assert.is((await ask(latest, 'ben')).status, 200);
+  const page = await ask(follow, 'cid');
+  assert.is(page.status, 200);
+  assert.is(page.headers.get('cache-control'), 'no-cache');
+  assert.equal(decodeFollowPage(new Uint8Array(await page.arrayBuffer())).openings, []);
+  assert.is((await ask(latest, 'ben')).status, 200);
+  assert.is((await ask(latest, 'ben')).status, 429);
+});
+
+test('strangers cannot keep members from finding out that a village is private', async () => {
+  const { limits } = constitution();
+  const village = await makePrivateVillage({
+    law: { limits: { ...limits, requestsPerMinute: 3 } },
+  });
+  const path = '/streams/village/north/follow';
+  // Who reads asks without a signature first: that a village is public tells nobody who reads it.
+  for (let i = 0; i < 20; i++) assert.is((await village.request(path)).status, 200);
+  assert.is((await village.request('/streams/village/north?from=head&limit=1')).status, 200);
+  assert.is((await village.ask(path, 'ben')).status, 200);
 });
 
 test.run();

@@ -246,6 +246,14 @@ test('the audit export is signed by the log, in JSON and CSV', async () => {
     const signature =
       parseBase64(response.headers.get('x-writ-signature') ?? '') ?? new Uint8Array(0);
     assert.ok(verifyEd25519(message, signature, LOG_KEY.publicKey), format);
+    if (format === 'csv') continue;
+    const { rows, proof } = JSON.parse(text);
+    const { head } = openStreamProof(
+      parseBase64(proof) ?? new Uint8Array(0),
+      parsePolicy(utf8(world.policyText)),
+      { stream: VILLAGE },
+    );
+    assert.is(formatHex(head?.statementId ?? new Uint8Array(0)), rows.at(-1).statementId);
   }
 });
 

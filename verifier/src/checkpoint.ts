@@ -4,7 +4,7 @@
 // A VerifiedCheckpoint comes out of `openCheckpoint` alone, so a function that takes one needs no check of
 // its own, and code that passes an unchecked one does not compile.
 
-import { equalBytes, formatHex } from '@writ/core/bytes';
+import { equalBytes, formatHex, utf8 } from '@writ/core/bytes';
 import { LogError } from '@writ/core/errors';
 import { type Checkpoint, parseCheckpoint } from '@writ/core/formats/checkpoint';
 import { checkSignature, openNote, timestampOf } from '@writ/core/formats/cosignature';
@@ -108,7 +108,7 @@ export function openCheckpoint(
   const logKeys = step(
     trace,
     'log signature',
-    () => openNote(note, keys).map(({ key }) => key),
+    () => openNote(note, keys, checkOnce).map(({ key }) => key),
     (signers) => ({
       why: 'a key of the log signed the checkpoint',
       expected: keys.map(formatVkey).join(', '),
@@ -176,11 +176,34 @@ function openCosignatures(
 
 function verifiedCosignatures(note: Note, policy: TrustPolicy): Cosignature[] {
   const names = new Map([...policy.witnesses.values()].map(({ key, name }) => [key, name]));
-  return verifyNote(note, [...names.keys()], checkSignature).map((verified) => ({
+  return verifyNote(note, [...names.keys()], checkOnce).map((verified) => ({
     witness: names.get(verified.key) ?? '',
     key: verified.key,
     timestampSeconds: timestampOf(verified),
   }));
+}
+
+/** How many signatures of a key are remembered: enough for proofs under a few checkpoints in any order. */
+const MAX_REMEMBERED = 4;
+
+/** Signatures that verified, newest first, with copies of all that was signed. */
+const remembered = new WeakMap<
+  VerifierKey,
+  readonly { readonly text: Uint8Array; readonly signature: Uint8Array }[]
+>();
+
+/**
+ * As `checkSignature`, but once for each signature of a key on a text: many proofs are under one checkpoint.
+ * Only what verified is remembered, and only the very same bytes are recognized.
+ */
+function checkOnce(key: VerifierKey, text: string, signature: Uint8Array): boolean {
+  const known = remembered.get(key) ?? [];
+  if (known.some((one) => equalBytes(one.signature, signature) && equalBytes(one.text, utf8(text))))
+    return true;
+  if (!checkSignature(key, text, signature)) return false;
+  const newest = { text: utf8(text), signature: signature.slice() };
+  remembered.set(key, [newest, ...known.slice(0, MAX_REMEMBERED - 1)]);
+  return true;
 }
 
 function requireQuorum(policy: TrustPolicy, cosignatures: readonly Cosignature[]): void {

@@ -2,7 +2,7 @@ import { utf8 } from '@writ/core/bytes';
 import { formatCheckpoint } from '@writ/core/formats/checkpoint';
 import { signText } from '@writ/core/formats/cosignature';
 import { formatVkey } from '@writ/core/formats/key';
-import { formatNote } from '@writ/core/formats/note';
+import { formatNote, parseNote } from '@writ/core/formats/note';
 import { parsePolicy } from '@writ/core/formats/tlog-policy';
 import { openCheckpoint, VerifiedCheckpoint } from '@writ/verifier/checkpoint';
 import { Trace } from '@writ/verifier/trace';
@@ -161,6 +161,54 @@ test('accepts a log that signs with a second, ML-DSA-44 key under its name', () 
     openCheckpoint(note, both).logKeys.map(({ id }) => id),
     [second.id],
   );
+});
+
+test('a signature that verified once is not taken for another text, and no other for it', async () => {
+  const judged = parsePolicy(utf8(noQuorumText));
+  let count = 0;
+  const [line] = judged.logs;
+  if (line === undefined) return assert.unreachable('the policy has a log');
+  const counting = {
+    ...line.key,
+    verifyRaw: (message: Uint8Array, signature: Uint8Array): boolean => {
+      count++;
+      return line.key.verifyRaw(message, signature);
+    },
+  };
+  const counted = { ...judged, logs: [{ ...line, key: counting }] };
+  const note = log.note(5n, { signers: [logSigner] });
+  for (let i = 0; i < 3; i++) assert.is(openCheckpoint(note, counted).size, 5n);
+  assert.is(count, 1, 'proofs under one checkpoint need one verification');
+  const other = log.note(4n, { signers: [logSigner] });
+  const [[text = ''], [, signatures = '']] = [other, note].map((bytes) =>
+    new TextDecoder().decode(bytes).split('\n\n'),
+  ) as [string[], string[]];
+  for (let i = 0; i < 2; i++)
+    await failsWith(
+      () => openCheckpoint(utf8(`${text}\n\n${signatures}`), counted),
+      'note-bad-signature',
+    );
+  assert.is(count, 3, 'what did not verify is verified again');
+  const { text: signed, signatures: lines } = parseNote(note);
+  const forged = lines.map((one) => ({
+    ...one,
+    bytes: one.bytes.map((byte, i) => (i === 0 ? byte ^ 1 : byte)),
+  }));
+  await failsWith(
+    () => openCheckpoint(formatNote({ text: signed, signatures: forged }), counted),
+    'note-bad-signature',
+  );
+});
+
+test('what other policies saw verified does not count', async () => {
+  const note = log.note(5n, { signers: [logSigner] });
+  openCheckpoint(note, parsePolicy(utf8(noQuorumText)));
+  const refusing = parsePolicy(utf8(noQuorumText));
+  const logs = refusing.logs.map((line) => ({
+    ...line,
+    key: { ...line.key, verifyRaw: () => false },
+  }));
+  await failsWith(() => openCheckpoint(note, { ...refusing, logs }), 'note-bad-signature');
 });
 
 test.run();

@@ -133,6 +133,24 @@ test('evidence of a fault says what the log did', async () => {
   assert.is(refuted.exit, 8);
 });
 
+test('explain shows what is behind a seal, when its opening is at hand', async () => {
+  const vector = new URL('../../../test-vectors/evidence/valid/private.json', import.meta.url);
+  const { input }: { input: { policy: string; evidence: string } } = JSON.parse(
+    readFileSync(vector, 'utf8'),
+  );
+  const path = write('private.evidence', Buffer.from(input.evidence, 'hex'));
+  const own = write('private.policy', input.policy);
+  const { claim, error } = await report(['explain', path, '--policy', own, '--seq', '1']);
+  assert.is(error, null);
+  assert.match(claim?.text ?? '', /number 1 of village\/north-grid, a policy-change by ben/);
+  const statement = JSON.stringify(claim?.facts['statement']);
+  assert.match(statement, '"payload":{"kind":"sealed","commitment":');
+  assert.match(statement, '"opened":{"kind":"policy-change"');
+  assert.match(statement, 'version 1');
+  const clear = await report(['explain', page, '--policy', trust, '--seq', '1']);
+  assert.not.match(JSON.stringify(clear.claim?.facts['statement']), '"opened"');
+});
+
 test('evidence is refused when a byte is changed, cut off or added', async () => {
   const bytes = readFileSync(file('a.evidence'));
   const changed = Uint8Array.from(bytes);

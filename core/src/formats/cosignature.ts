@@ -8,7 +8,14 @@ import { concatBytes, MAX_UINT63, readUint64, uint64, utf8 } from '../bytes.ts';
 import { LogError } from '../errors.ts';
 import { parseCheckpoint } from './checkpoint.ts';
 import { KEY_TYPES, MAX_NAME_BYTES, type SignerKey, type VerifierKey } from './key.ts';
-import { type Note, type NoteSignature, type VerifiedSignature, verifyNote } from './note.ts';
+import {
+  type Note,
+  type NoteSignature,
+  type SignatureCheck,
+  type VerifiedSignature,
+  verifyNote,
+  verifyNoteAsync,
+} from './note.ts';
 
 const TIMESTAMP_SIZE = 8;
 const SUBTREE_LABEL = utf8('subtree/v1\n\0');
@@ -45,19 +52,36 @@ function lengthPrefixed(name: string): Uint8Array {
 
 /** The verdict on one signature line's bytes (after the key ID) for any type we know. Never throws. */
 export function checkSignature(key: VerifierKey, text: string, bytes: Uint8Array): boolean {
-  const row = KEY_TYPES[key.type];
-  if (!row.isCosignature)
-    return bytes.length === row.signatureSize && key.verifyRaw(utf8(text), bytes);
-  if (bytes.length !== TIMESTAMP_SIZE + row.signatureSize) return false;
+  const signed = signedParts(key, text, bytes);
+  return signed !== undefined && key.verifyRaw(...signed);
+}
+
+/** As `checkSignature`, in the native thread pool where that can do it. */
+export async function checkSignatureAsync(
+  key: VerifierKey,
+  text: string,
+  bytes: Uint8Array,
+): Promise<boolean> {
+  const signed = signedParts(key, text, bytes);
+  return signed !== undefined && (await key.verifyRawAsync(...signed));
+}
+
+/** Message and raw signature of a signature line, undefined when it cannot be one of `key` on `text`. */
+function signedParts(
+  { name, type }: VerifierKey,
+  text: string,
+  bytes: Uint8Array,
+): [message: Uint8Array, signature: Uint8Array] | undefined {
+  const { isCosignature, signatureSize } = KEY_TYPES[type];
+  if (bytes.length !== signatureSize + (isCosignature ? TIMESTAMP_SIZE : 0)) return undefined;
+  if (!isCosignature) return [utf8(text), bytes];
   const timestampSeconds = readUint64(bytes, 0);
-  if (timestampSeconds > MAX_UINT63) return false;
+  if (timestampSeconds > MAX_UINT63) return undefined;
   try {
-    return key.verifyRaw(
-      cosignatureMessage(key, text, timestampSeconds),
-      bytes.subarray(TIMESTAMP_SIZE),
-    );
+    const message = cosignatureMessage({ name, type }, text, timestampSeconds);
+    return [message, bytes.subarray(TIMESTAMP_SIZE)];
   } catch (error) {
-    if (error instanceof LogError) return false; // a text that is no checkpoint has no cosignature
+    if (error instanceof LogError) return undefined; // a text that is no checkpoint has no cosignature
     throw error;
   }
 }
@@ -69,18 +93,54 @@ export function timestampOf({ key, signature }: VerifiedSignature): bigint {
 
 /** Signs `text`: plainly with a log key, with the time in POSIX seconds for a cosigner key. */
 export function signText(signer: SignerKey, text: string, timestampSeconds: bigint): NoteSignature {
-  const { name, id } = signer;
-  if (!KEY_TYPES[signer.type].isCosignature) return { name, id, bytes: signer.signRaw(utf8(text)) };
+  const message = messageToSign(signer, text, timestampSeconds);
+  return signatureLine(signer, timestampSeconds, signer.signRaw(message));
+}
+
+/** As `signText`, in the native thread pool where that can do it. */
+export async function signTextAsync(
+  signer: SignerKey,
+  text: string,
+  timestampSeconds: bigint,
+): Promise<NoteSignature> {
+  const message = messageToSign(signer, text, timestampSeconds);
+  return signatureLine(signer, timestampSeconds, await signer.signRawAsync(message));
+}
+
+function messageToSign(signer: SignerKey, text: string, timestampSeconds: bigint): Uint8Array {
+  if (!KEY_TYPES[signer.type].isCosignature) return utf8(text);
   if (timestampSeconds < 0n || timestampSeconds > MAX_UINT63)
     throw new RangeError('timestamp out of range');
-  const raw = signer.signRaw(cosignatureMessage(signer, text, timestampSeconds));
-  return { name, id, bytes: concatBytes(uint64(timestampSeconds), raw) };
+  return cosignatureMessage(signer, text, timestampSeconds);
+}
+
+function signatureLine(
+  { name, id, type }: SignerKey,
+  timestampSeconds: bigint,
+  raw: Uint8Array,
+): NoteSignature {
+  const { isCosignature } = KEY_TYPES[type];
+  return { name, id, bytes: isCosignature ? concatBytes(uint64(timestampSeconds), raw) : raw };
 }
 
 /** Verifies a note with keys of all types; see `verifyNote`. LogError note-unverified when no key signed. */
-export function openNote(note: Note, keys: readonly VerifierKey[]): VerifiedSignature[] {
-  const verified = verifyNote(note, keys, checkSignature);
-  if (verified.length === 0)
-    throw new LogError('note-unverified', 'no signature of a configured key is on the note');
-  return verified;
+export function openNote(
+  note: Note,
+  keys: readonly VerifierKey[],
+  check: SignatureCheck = checkSignature,
+): VerifiedSignature[] {
+  return requireSome(verifyNote(note, keys, check));
+}
+
+/** As `openNote`, in the native thread pool where that can do it. */
+export async function openNoteAsync(
+  note: Note,
+  keys: readonly VerifierKey[],
+): Promise<VerifiedSignature[]> {
+  return requireSome(await verifyNoteAsync(note, keys, checkSignatureAsync));
+}
+
+function requireSome(verified: VerifiedSignature[]): VerifiedSignature[] {
+  if (verified.length > 0) return verified;
+  throw new LogError('note-unverified', 'no signature of a configured key is on the note');
 }

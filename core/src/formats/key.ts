@@ -42,14 +42,18 @@ interface KeyType {
   /** True for cosignatures, which carry a timestamp before the raw signature. */
   readonly isCosignature: boolean;
   isAcceptable(publicKey: Uint8Array): boolean;
-  verifier(publicKey: Uint8Array): RawVerify;
+  verifier(publicKey: Uint8Array): RawVerifier;
   signer(seed: Uint8Array): RawSigner;
 }
 
-type RawVerify = (message: Uint8Array, signature: Uint8Array) => boolean;
+interface RawVerifier {
+  verify(message: Uint8Array, signature: Uint8Array): boolean;
+  verifyAsync(message: Uint8Array, signature: Uint8Array): Promise<boolean>;
+}
 interface RawSigner {
   readonly publicKey: Uint8Array;
   sign(message: Uint8Array): Uint8Array;
+  signAsync(message: Uint8Array): Promise<Uint8Array>;
 }
 export type KeyTypeLabel = 'ed25519' | 'ed25519-cosignature' | 'ml-dsa-44';
 /** Signature type byte: 0x01 Ed25519 note, 0x04 Ed25519 cosignature, 0x06 ML-DSA-44 (sub)tree cosignature. */
@@ -59,10 +63,7 @@ const ED25519 = {
   publicKeySize: 32,
   signatureSize: ED25519_SIGNATURE_SIZE,
   isAcceptable: isEd25519PublicKey,
-  verifier: (publicKey: Uint8Array): RawVerify => {
-    const key = new Ed25519Verifier(publicKey);
-    return (message, signature) => key.verify(message, signature);
-  },
+  verifier: (publicKey: Uint8Array): RawVerifier => new Ed25519Verifier(publicKey),
   signer: (seed: Uint8Array): RawSigner => new Ed25519Signer(seed),
 };
 
@@ -76,8 +77,15 @@ export const KEY_TYPES: Readonly<Record<KeyTypeByte, KeyType>> = {
     signatureSize: MLDSA44_SIGNATURE_SIZE,
     isCosignature: true,
     isAcceptable: isMldsa44PublicKey,
-    verifier: (publicKey) => (message, signature) => verifyMldsa44(message, signature, publicKey),
-    signer: (seed) => new Mldsa44Signer(seed),
+    verifier: (publicKey) => ({
+      verify: (message, signature) => verifyMldsa44(message, signature, publicKey),
+      verifyAsync: async (message, signature) => verifyMldsa44(message, signature, publicKey),
+    }),
+    signer: (seed) => {
+      const key = new Mldsa44Signer(seed);
+      const sign = (message: Uint8Array): Uint8Array => key.sign(message);
+      return { publicKey: key.publicKey, sign, signAsync: async (message) => sign(message) };
+    },
   },
 };
 
@@ -92,7 +100,9 @@ export interface VerifierKey {
   readonly id: string;
   readonly type: KeyTypeByte;
   readonly publicKey: Uint8Array;
-  readonly verifyRaw: RawVerify;
+  verifyRaw(message: Uint8Array, signature: Uint8Array): boolean;
+  /** As `verifyRaw`, in the native thread pool where that can do it. */
+  verifyRawAsync(message: Uint8Array, signature: Uint8Array): Promise<boolean>;
 }
 
 /** A private key with the name it signs under. */
@@ -102,6 +112,8 @@ export interface SignerKey {
   readonly type: KeyTypeByte;
   readonly publicKey: Uint8Array;
   signRaw(message: Uint8Array): Uint8Array;
+  /** As `signRaw`, in the native thread pool where that can do it. */
+  signRawAsync(message: Uint8Array): Promise<Uint8Array>;
 }
 
 /** True for a name that may stand in a signature line: not empty, no Unicode white space, plus or control character. */
@@ -133,7 +145,15 @@ export function parseVkey(vkey: string): VerifierKey {
     throw new LogError('key-weak', 'the public key is not a full-order point', { name });
   if (keyId(name, type, publicKey) !== id)
     throw malformed('the key ID does not belong to name and key', 'id');
-  return { name, id, type, publicKey, verifyRaw: row.verifier(publicKey) };
+  const raw = row.verifier(publicKey);
+  return {
+    name,
+    id,
+    type,
+    publicKey,
+    verifyRaw: (message, signature) => raw.verify(message, signature),
+    verifyRawAsync: (message, signature) => raw.verifyAsync(message, signature),
+  };
 }
 
 /** The vkey line of a key. */
@@ -156,6 +176,7 @@ export function createSigner(name: string, type: KeyTypeByte, seed: Uint8Array):
     type,
     publicKey,
     signRaw: (message) => raw.sign(message),
+    signRawAsync: (message) => raw.signAsync(message),
   };
 }
 

@@ -104,6 +104,18 @@ export interface VerifiedSignature {
 /** Decides whether `signature` by `key` covers `text`; one function for each signature type. */
 export type SignatureCheck = (key: VerifierKey, text: string, signature: Uint8Array) => boolean;
 
+/** The signature lines that name one of `keys`, each with its key; nothing is verified. */
+export function claimedSignatures<Key extends Pick<VerifierKey, 'name' | 'id'>>(
+  { signatures }: Note,
+  keys: readonly Key[],
+): { readonly key: Key; readonly signature: NoteSignature }[] {
+  return signatures.flatMap((signature) =>
+    keys
+      .filter(({ name, id }) => name === signature.name && id === signature.id)
+      .map((key) => ({ key, signature })),
+  );
+}
+
 /**
  * The signatures of `keys` on the note. Lines of unknown (name, ID) pairs are ignored; a line of a known pair
  * that does not verify spoils the whole note: LogError note-bad-signature. An empty answer is possible.
@@ -113,22 +125,36 @@ export function verifyNote(
   keys: readonly VerifierKey[],
   check: SignatureCheck,
 ): VerifiedSignature[] {
-  const verified = new Map<VerifierKey, VerifiedSignature>();
-  for (const [i, signature] of note.signatures.entries()) {
-    for (const key of keys) {
-      if (key.name !== signature.name || key.id !== signature.id) continue;
-      if (!check(key, note.text, signature.bytes)) {
-        const detail = { name: key.name, id: key.id, signature: i + 1 };
-        throw new LogError(
-          'note-bad-signature',
-          `the signature of ${key.name} does not verify`,
-          detail,
-        );
-      }
-      if (!verified.has(key)) verified.set(key, { key, signature });
-    }
-  }
-  return [...verified.values()];
+  const claimed = claimedSignatures(note, keys);
+  for (const claim of claimed)
+    requireGood(note, claim, check(claim.key, note.text, claim.signature.bytes));
+  return firstOfEachKey(claimed);
+}
+
+/** As `verifyNote`, with a check that takes its time: one line after the other, none after a bad one. */
+export async function verifyNoteAsync(
+  note: Note,
+  keys: readonly VerifierKey[],
+  check: (...claim: Parameters<SignatureCheck>) => Promise<boolean>,
+): Promise<VerifiedSignature[]> {
+  const claimed = claimedSignatures(note, keys);
+  for (const claim of claimed)
+    requireGood(note, claim, await check(claim.key, note.text, claim.signature.bytes));
+  return firstOfEachKey(claimed);
+}
+
+function requireGood(
+  { signatures }: Note,
+  { key, signature }: VerifiedSignature,
+  isGood: boolean,
+): void {
+  if (isGood) return;
+  const detail = { name: key.name, id: key.id, signature: signatures.indexOf(signature) + 1 };
+  throw new LogError('note-bad-signature', `the signature of ${key.name} does not verify`, detail);
+}
+
+function firstOfEachKey(verified: readonly VerifiedSignature[]): VerifiedSignature[] {
+  return verified.filter((one, i) => verified.findIndex(({ key }) => key === one.key) === i);
 }
 
 function lineAt(text: string, index: number): number {

@@ -46,7 +46,8 @@ export function parseTlogProof(bytes: Uint8Array): TlogProof {
   if (lines.length > MAX_PROOF_HASHES)
     throw malformed(`a proof has at most ${MAX_PROOF_HASHES} hashes`, number);
   const hashes = lines.map((line, i) => parseHash(line, number + i));
-  const checkpoint = utf8(text.slice(split + 2));
+  // The head is ASCII, every line of it was matched: so many characters, so many bytes.
+  const checkpoint = bytes.slice(split + 2);
   return extra === undefined ? { index, hashes, checkpoint } : { extra, index, hashes, checkpoint };
 }
 

@@ -71,8 +71,12 @@ function formatNumber(value: number): string {
   return String(value);
 }
 
+// Most texts are like that, and nothing in them is escaped.
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 // RFC 8785 section 3.2.2.2 escapes exactly what JSON.stringify escapes, but knows no lone surrogates.
 function formatText(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`;
   if (!text.isWellFormed()) throw new TypeError('text has a lone surrogate');
   return JSON.stringify(text);
 }
@@ -82,7 +86,11 @@ function formatObject(value: object, depth: number): string {
   if (prototype !== Object.prototype && prototype !== null) {
     throw new TypeError('only plain objects have a place in JSON');
   }
+  let members = '';
   // Sorting by UTF-16 code units (section 3.2.3) is the default order of strings.
-  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${members.map(([name, item]) => `${formatText(name)}:${format(item, depth - 1)}`).join(',')}}`;
+  for (const name of Object.keys(value).sort()) {
+    const item: unknown = Reflect.get(value, name);
+    members += `${members === '' ? '' : ','}${formatText(name)}:${format(item, depth - 1)}`;
+  }
+  return `{${members}}`;
 }

@@ -13,8 +13,8 @@ import { validKey } from '@writ/core/streams/village-state';
 export const MAX_BUCKETS = 16_384;
 const MINUTE_MS = 60_000;
 
-/** Reads of members and of the public; submissions by stream family; all else of those who are no members. */
-export type RequestKind = 'read' | 'stranger' | 'village' | 'inbox' | 'node' | 'audit';
+/** Reads of members, and of everybody else; submissions by stream family; those to a village by who is no member. */
+export type RequestKind = 'member' | 'read' | 'stranger' | 'village' | 'inbox' | 'node' | 'audit';
 
 interface Bucket {
   /** Requests that may come at once. */

@@ -8,7 +8,12 @@ import { LogError } from '@writ/core/errors';
 import { MAX_ENTRY_SIZE } from '@writ/core/formats/entry-bundle';
 import { openPayload } from '@writ/core/statements/kinds';
 import { commitmentOf } from '@writ/core/statements/sealed';
-import { checkStatementSignatureAsync, decodeStatement } from '@writ/core/statements/statement';
+import {
+  checkStatementSignatureAsync,
+  decodeStatement,
+  type Statement,
+} from '@writ/core/statements/statement';
+import { villageOfStream } from '@writ/core/streams/hidden';
 import type { Step } from '@writ/core/streams/position';
 import { contextAt, type StreamStates, signerKey } from '@writ/core/streams/reduce';
 import type { Verifiers } from '@writ/core/streams/verifiers';
@@ -55,8 +60,7 @@ export async function admitStatement(
   // A leaf that no reader can make sense of is never logged.
   const step: Step = { statement, payload: openPayload(statement, opening) };
   if (step.payload.kind === 'sealed') throw openingMissing();
-  const verifier = verifierOf(step, authorities);
-  await checkStatementSignatureAsync(statement, verifier);
+  await requireSigner(step, authorities);
   // Behind the signature, or anybody could use up what members have.
   const { requests, states } = authorities;
   if (requests !== undefined) takeSubmission(requests, states, step);
@@ -80,6 +84,31 @@ async function keepOpening(opening: Uint8Array, { openings }: Authorities): Prom
   return openings.hold(commitmentOf(opening), opening);
 }
 
+function isOfPrivateVillage({ statement }: Step, { states }: Authorities): boolean {
+  const name = villageOfStream(statement);
+  const village = name === undefined ? undefined : states.get(`village/${name}`);
+  return village?.family === 'village' && village.law.visibility === 'private';
+}
+
+/**
+ * What a private village says of a key, it says to the holder alone: without its signature the key of a member, that
+ * of an author and one that nobody knows get the same answer behind the same work.
+ */
+async function requireSigner(step: Step, authorities: Authorities): Promise<void> {
+  const { statement } = step;
+  if (!isOfPrivateVillage(step, authorities))
+    return checkStatementSignatureAsync(statement, verifierOf(step, authorities));
+  const { authors, states, logKey, verifiers } = authorities;
+  const named = signerKey(step, contextAt(states, 0, logKey));
+  const author = authors.get(keyIdText(statement.keyId));
+  const isKnown = named !== undefined || author !== undefined;
+  const verifier = author?.verifier ?? verifiers.of(named ?? logKey);
+  const { toBeSigned, signature } = statement;
+  const holds = await verifier.verifyAsync(toBeSigned, signature);
+  if (!isKnown || !holds) throw authorUnknown(statement);
+  verifierOf(step, authorities); // says whether the holder may write here
+}
+
 /** The key that must have signed. A village that is there speaks for its members; the reducer has the last word. */
 function verifierOf(
   step: Step,
@@ -100,17 +129,8 @@ function verifierOf(
 }
 
 function requirePermission(author: Author | undefined, { statement }: Step): Author {
-  const { stream, keyId } = statement;
-  if (author === undefined) {
-    throw new LogError(
-      'author-unknown',
-      'key id: neither the village nor the authors file knows this key',
-      {
-        field: 'key id',
-        got: formatHex(keyId),
-      },
-    );
-  }
+  const { stream } = statement;
+  if (author === undefined) throw authorUnknown(statement);
   if (!mayWrite(author, stream)) {
     throw new LogError('author-not-permitted', `${author.name} may not write to ${stream}`, {
       field: 'stream',
@@ -119,6 +139,11 @@ function requirePermission(author: Author | undefined, { statement }: Step): Aut
     });
   }
   return author;
+}
+
+function authorUnknown({ keyId }: Statement): LogError {
+  const message = 'key id: neither the village nor the authors file knows the key that signed';
+  return new LogError('author-unknown', message, { field: 'key id', got: formatHex(keyId) });
 }
 
 /** LogError entry-empty or entry-too-large. */

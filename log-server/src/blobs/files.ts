@@ -2,10 +2,19 @@
 // the folder synced. What a crash leaves behind is a file in <folder>/incoming, which the next start removes.
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { assertBytes, equalBytes, formatHex } from '@writ/core/bytes';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { assertBytes, equalBytes, formatHex, parseHex } from '@writ/core/bytes';
 import { isLogError, LogError } from '@writ/core/errors';
 import { HASH_SIZE, sha256 } from '@writ/core/sha256';
 import {
@@ -24,27 +33,38 @@ const READ_CHUNK = 64 * 1024;
 
 /** Both stores of a log, in `dir`, which one process has at a time. LogError storage-failed. */
 export function openBlobFiles(dir: string): Blobs {
-  return {
+  const blobs = {
     shared: new BlobFiles(join(dir, 'shared')),
     openings: new BlobFiles(join(dir, 'openings')),
   };
+  syncFolderSync(dirname(dir));
+  return blobs;
 }
+
+/** How a folder is made durable. */
+export type SyncFolder = (path: string) => Promise<void>;
 
 export class BlobFiles implements BlobStore {
   readonly #dir: string;
   readonly #limit: number;
+  readonly #sync: SyncFolder;
+  /** Folders that are durable in `dir`, or on their way there. */
+  readonly #folders = new Map<string, Promise<string>>();
   #written = 0;
 
   /** Makes the folder where it is missing, and clears what was never finished. LogError storage-failed. */
-  constructor(dir: string, limit: number = MAX_BLOB_BYTES) {
+  constructor(dir: string, limit: number = MAX_BLOB_BYTES, sync: SyncFolder = syncFolder) {
     this.#dir = dir;
     this.#limit = limit;
+    this.#sync = sync;
     try {
       rmSync(join(dir, INCOMING), { recursive: true, force: true });
       mkdirSync(join(dir, INCOMING), { recursive: true, mode: 0o700 });
     } catch (error) {
       throw storageError(error);
     }
+    // Whoever made the folders, and whenever: they are there after a power cut.
+    for (const folder of [dir, dirname(dir)]) syncFolderSync(folder);
   }
 
   async write(digest: Uint8Array, chunks: Chunks): Promise<void> {
@@ -82,11 +102,28 @@ export class BlobFiles implements BlobStore {
   // Over a file that is there already it puts the same bytes: nobody has to ask first, and a damaged one is mended.
   async #place(incoming: string, digest: Uint8Array): Promise<void> {
     const name = formatHex(digest);
-    const folder = join(this.#dir, name.slice(0, 2));
-    if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined)
-      await syncFolder(this.#dir);
+    const folder = await this.#folder(name.slice(0, 2));
     await rename(incoming, join(folder, name));
-    await syncFolder(folder);
+    await this.#sync(folder);
+  }
+
+  // Once in each run, and for all who write to it: who finds a folder does not know whether a power cut would.
+  #folder(name: string): Promise<string> {
+    const made = this.#folders.get(name) ?? this.#makeFolder(name);
+    this.#folders.set(name, made);
+    return made;
+  }
+
+  async #makeFolder(name: string): Promise<string> {
+    const folder = join(this.#dir, name);
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await this.#sync(this.#dir);
+      return folder;
+    } catch (error) {
+      this.#folders.delete(name);
+      throw error;
+    }
   }
 
   async read(digest: Uint8Array): Promise<Uint8Array | undefined> {
@@ -135,10 +172,37 @@ export class BlobFiles implements BlobStore {
     });
   }
 
+  /** Files of another name are not ours, and left alone. */
+  async *digests(): AsyncGenerator<Uint8Array> {
+    for (const folder of await namesIn(this.#dir)) {
+      if (!/^[0-9a-f]{2}$/.test(folder)) continue;
+      for (const name of await namesIn(join(this.#dir, folder))) {
+        const digest = parseHex(name);
+        if (digest?.length === HASH_SIZE && name.startsWith(folder)) yield digest;
+      }
+    }
+  }
+
+  async writtenAtMs(digest: Uint8Array): Promise<number | undefined> {
+    try {
+      return (await stat(this.#path(digest))).mtimeMs;
+    } catch (error) {
+      return absentOr(error);
+    }
+  }
+
   #path(digest: Uint8Array): string {
     assertBytes(digest, 'digest', HASH_SIZE);
     const name = formatHex(digest);
     return join(this.#dir, name.slice(0, 2), name);
+  }
+}
+
+async function namesIn(path: string): Promise<string[]> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    throw storageError(error);
   }
 }
 
@@ -178,6 +242,20 @@ async function syncFolder(path: string): Promise<void> {
     await folder.sync();
   } finally {
     await folder.close();
+  }
+}
+
+/** LogError storage-failed. */
+function syncFolderSync(path: string): void {
+  try {
+    const folder = openSync(path, 'r');
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  } catch (error) {
+    throw storageError(error);
   }
 }
 

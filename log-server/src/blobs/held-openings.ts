@@ -15,10 +15,16 @@ interface Hold {
   readonly wasThere: Promise<boolean>;
 }
 
+/** Openings that are written at a time, each to an open file: a batch brings up to a thousand at once. */
+export const MAX_WRITES = 32;
+
 export class HeldOpenings {
   readonly store: BlobStore;
   readonly #holds = new Map<string, Hold>();
   readonly #removals = new Map<string, Promise<void>>();
+  #writing = 0;
+  /** Writes that wait for their turn. */
+  readonly #turns: (() => void)[] = [];
 
   constructor(store: BlobStore) {
     this.store = store;
@@ -50,9 +56,18 @@ export class HeldOpenings {
 
   #write(commitment: Uint8Array, opening: Uint8Array): Hold {
     const write = async (): Promise<boolean> => {
-      const wasThere = await this.store.has(commitment);
-      await this.store.write(commitment, [opening]);
-      return wasThere;
+      if (this.#writing === MAX_WRITES)
+        await new Promise<void>((resolve) => this.#turns.push(resolve));
+      else this.#writing++;
+      try {
+        const wasThere = await this.store.has(commitment);
+        await this.store.write(commitment, [opening]);
+        return wasThere;
+      } finally {
+        const next = this.#turns.shift();
+        if (next === undefined) this.#writing--;
+        else next(); // which has the turn of this one
+      }
     };
     return { holders: 0, isKept: false, wasThere: write() };
   }

@@ -1,6 +1,7 @@
 // Blobs in memory, for logs whose entries are there too.
 
-import { assertBytes, concatBytes, equalBytes, formatHex } from '@writ/core/bytes';
+import { assertBytes, concatBytes, equalBytes, formatHex, parseHex } from '@writ/core/bytes';
+import { bug } from '@writ/core/errors';
 import { HASH_SIZE, sha256 } from '@writ/core/sha256';
 import {
   type BlobStore,
@@ -49,6 +50,14 @@ class MemoryBlobs implements BlobStore {
 
   async remove(digest: Uint8Array): Promise<void> {
     this.#blobs.delete(formatHex(digest));
+  }
+
+  async *digests(): AsyncGenerator<Uint8Array> {
+    for (const name of [...this.#blobs.keys()]) yield parseHex(name) ?? bug('a name is hex');
+  }
+
+  async writtenAtMs(): Promise<undefined> {
+    return undefined;
   }
 
   readSync(digest: Uint8Array): Uint8Array | undefined {

@@ -33,6 +33,10 @@ export interface BlobStore {
   has(digest: Uint8Array): Promise<boolean>;
   /** Forgets a blob that nothing refers to. LogError storage-failed. */
   remove(digest: Uint8Array): Promise<void>;
+  /** The digests of all blobs, in no order. LogError storage-failed. */
+  digests(): AsyncIterable<Uint8Array>;
+  /** When a blob was written, by the clock of the disk; undefined where nobody knows. LogError storage-failed. */
+  writtenAtMs(digest: Uint8Array): Promise<number | undefined>;
   /** As `read`, for the start of the log, before anybody waits. */
   readSync(digest: Uint8Array): Uint8Array | undefined;
 }

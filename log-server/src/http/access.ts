@@ -11,8 +11,11 @@ import type { Ledger } from '../streams/ledger.ts';
 import type { AppDeps } from './deps.ts';
 import type { Call } from './reply.ts';
 
-/** `public`: to everybody. `member`: a private village, to this reader. `none`: no such village, or a stranger. */
-export type Access = 'public' | 'member' | 'none';
+/**
+ * `public`: to everybody; `signed`: no more, to a member who says so, whom the public cannot keep out. `member`: a private
+ * village, to this reader. `none`: no such village, or a stranger.
+ */
+export type Access = 'public' | 'signed' | 'member' | 'none';
 
 /** The signature on a request, not verified; undefined without. LogError request-invalid, whatever was asked for. */
 export function signatureOf(
@@ -42,14 +45,16 @@ export async function accessTo(
 ): Promise<Access> {
   const state = ledger.states.get(`village/${village}`);
   const found = state?.family === 'village' ? state : undefined;
-  if (found?.law.visibility === 'public') return 'public';
-  if (signature === undefined) return 'none';
+  const isPublic = found?.law.visibility === 'public';
+  if (signature === undefined) return isPublic ? 'public' : 'none';
   const record = found === undefined ? undefined : validKey(found, signature.keyId);
   const isMember =
     found !== undefined && record !== undefined && memberNamed(found, record.member) !== undefined;
+  if (isPublic && !isMember) return 'public';
   // A stranger's signature is verified too, under a key that did not make it: to refuse takes as long either way.
   const verifier = ledger.verifiers.of(record?.key ?? logKeyOf(deps));
   const holds = await isSignedBy(verifier, signature);
+  if (isPublic) return holds ? 'signed' : 'public';
   return isMember && holds ? 'member' : 'none';
 }
 
@@ -61,9 +66,9 @@ export async function isSignedBy(
   return verifier.verifyAsync(signedBytes, signature);
 }
 
-/** Which bucket a read comes out of: strangers cannot use up what members have. */
-export function readKind(access: Access): RequestKind {
-  return access === 'none' ? 'stranger' : 'read';
+/** Which bucket a read comes out of: the public cannot use up what members have. */
+export function readKind(access: Exclude<Access, 'none'>): RequestKind {
+  return access === 'public' ? 'read' : 'member';
 }
 
 /** For answers that not everybody gets. */

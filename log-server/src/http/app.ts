@@ -4,10 +4,11 @@
 import { formatHex, utf8 } from '@writ/core/bytes';
 import { bug, LogError } from '@writ/core/errors';
 import { type Context, Hono } from 'hono';
+import { bindApi } from './api-handlers.ts';
 import { BlobUploads, readBlob } from './blobs.ts';
 import { BodyReader } from './body.ts';
 import type { AppDeps } from './deps.ts';
-import { type Problem, problemHeaders, problemOf } from './errors.ts';
+import { invalidRequest, type Problem, problemHeaders, problemOf } from './errors.ts';
 import { createFaultLog, type FaultLog } from './fault-log.ts';
 import { readLiveness, readReadiness } from './health.ts';
 import { readHistory, readHistoryNote } from './history.ts';
@@ -28,8 +29,10 @@ import {
   type AppEnv,
   type Handler,
   jsonReply,
+  NO_PATH,
   type Reply,
   readQuery,
+  sentPath,
   strictPath,
   textReply,
 } from './reply.ts';
@@ -103,6 +106,7 @@ function bindHandlers(deps: AppDeps): Readonly<Record<Operation, Handler>> {
     villageDenials: (call) => readDenials(deps, call),
     villageAudit: (call) => readAudit(deps, call),
     villageOpening: (call) => readOpening(deps, call),
+    ...bindApi(deps),
     history: (call) => readHistory(deps, call),
     historyNote: (call) => readHistoryNote(deps, call),
     index: () => textReply(indexPage(deps)),
@@ -170,9 +174,11 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set([
   'OPTIONS',
 ]);
 
-/** 405 with the methods that would do when the path belongs to a route, 404 otherwise. */
+/** 400 for ids outside of their grammar, 405 with the methods that would do when the path belongs to a route, else 404. */
 function unroutedError(c: Context<AppEnv>): LogError {
   const { path } = c.req;
+  if (path === NO_PATH && /^\/(?:villages|streams)\//.test(sentPath(c.req.raw, c.env)))
+    return invalidRequest('path', 'ids have no escapes, no dots and no empty parts');
   const routes = Object.values(ROUTES).filter((route) => pathPattern(route).test(path));
   if (routes.length === 0) return new LogError('not-found', 'no resource has this path');
   const allow = routes

@@ -1,7 +1,7 @@
 // Openings for members of private villages: beside statements on a page, and one by one.
 
 import { formatHex, parseHex } from '@writ/core/bytes';
-import { bug, LogError } from '@writ/core/errors';
+import { LogError } from '@writ/core/errors';
 import { decodePayload, openPayload, type Payload } from '@writ/core/statements/kinds';
 import { decodeStatement, type Statement } from '@writ/core/statements/statement';
 import type { Log } from '../log/log.ts';
@@ -30,13 +30,20 @@ export async function payloadOf(log: Log, statement: Statement): Promise<Payload
   return openPayload(statement, await openingOf(log, statement));
 }
 
-/** Openings of the first of `entries`, all of them sealed: as many as fit on a page, at least one. */
+/**
+ * Openings of the first of `entries`: as many as fit on a page, at least one. LogError request-invalid where one is in
+ * clear, as notes are that stood in an audit stream before the village of that name was founded.
+ */
 export async function openingsOf(log: Log, entries: readonly Uint8Array[]): Promise<Uint8Array[]> {
   const openings: Uint8Array[] = [];
   let room = MAX_PAGE_OPENING_BYTES;
   for (const entry of entries) {
     const opening = await openingOf(log, decodeStatement(entry));
-    if (opening === undefined) bug('a statement of a private village is not sealed');
+    if (opening === undefined)
+      throw invalidRequest(
+        'from',
+        'some of these are not sealed: ask for them without a signature',
+      );
     room -= opening.length;
     if (room < 0 && openings.length > 0) break;
     openings.push(opening);

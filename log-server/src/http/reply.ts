@@ -31,18 +31,27 @@ export type Handler = (call: Call) => Reply | Promise<Reply>;
 
 const NO_QUERY: ReadonlyMap<string, string> = new Map();
 
-/**
- * The path as it was sent, without a second spelling: an escape or an empty segment matches no route. Node's own
- * request is asked first, since the web Request has resolved dots, escaped dots and backslashes already.
- */
+/** The path of a request whose own has another spelling. */
+export const NO_PATH = '/~';
+
+/** The path as it was sent, without a second spelling: an escape or an empty segment matches no route. */
 export function strictPath(
   request: Request,
   options?: { readonly env?: AppEnv['Bindings'] },
 ): string {
-  const sent = options?.env?.incoming?.url;
-  const path =
-    sent?.startsWith('/') === true ? pathOf(sent, 0) : pathOf(request.url, originEnd(request.url));
-  return /^[A-Za-z0-9._~/-]+$/.test(path) && !/\/\/|\/\.\.?(?:\/|$)/.test(path) ? path : '/~';
+  const path = sentPath(request, options?.env);
+  return /^[A-Za-z0-9._~/-]+$/.test(path) && !/\/\/|\/\.\.?(?:\/|$)/.test(path) ? path : NO_PATH;
+}
+
+/**
+ * The path as it was sent. Node's own request is asked first, since the web Request has resolved dots, escaped dots and
+ * backslashes already.
+ */
+export function sentPath(request: Request, env?: AppEnv['Bindings']): string {
+  const sent = env?.incoming?.url;
+  return sent?.startsWith('/') === true
+    ? pathOf(sent, 0)
+    : pathOf(request.url, originEnd(request.url));
 }
 
 function originEnd(url: string): number {

@@ -27,6 +27,8 @@ export interface Route {
   readonly ignoresQuery?: boolean;
   /** Media types of the request body. */
   readonly body?: readonly string[];
+  /** True where the request may come without one. */
+  readonly bodyIsOptional?: boolean;
   readonly answers: Readonly<Record<number, Answer>>;
   /** Statuses of problem documents. */
   readonly problems: readonly number[];

@@ -56,7 +56,7 @@ export function explainAdmitted(news: News, followed: Followed): Claim {
       superseded,
       index: String(leafIndex),
       logTime: String(timeSeconds),
-      statement: statementFacts(statement),
+      statement: statementFacts(statement, payload),
       ...followedFacts(followed),
     },
   };

@@ -8,12 +8,16 @@ import { MAX_BUNDLE_SIZE } from '@writ/core/formats/entry-bundle';
 import type { TileSource } from '../tiles.ts';
 import { codeOf, reasonOf } from './inputs.ts';
 
-/** A TileSource over the folder `dir`. Reads without yielding: an audit gives it threads instead. */
-export function folderSource(dir: string): TileSource {
+/**
+ * A TileSource over the folder `dir`. Reads without yielding: an audit gives it threads instead. `room` says
+ * where the bytes of a resource go; a new array by default.
+ */
+export function folderSource(dir: string, room: Room = newRoom): TileSource {
+  const prefix = join(dir, '/');
   return {
     read: (path) => {
       try {
-        return Promise.resolve(readResourceFile(join(dir, path)));
+        return Promise.resolve(readResourceFile(`${prefix}${path}`, room));
       } catch (error) {
         return Promise.reject(error);
       }
@@ -21,8 +25,12 @@ export function folderSource(dir: string): TileSource {
   };
 }
 
+/** Answers an array of `size` bytes, whatever they are. */
+export type Room = (size: number) => Uint8Array;
+const newRoom: Room = (size) => new Uint8Array(size);
+
 /** Bytes of one file, or undefined when there is none. LogError storage-failed. */
-export function readResourceFile(file: string): Uint8Array | undefined {
+export function readResourceFile(file: string, room: Room = newRoom): Uint8Array | undefined {
   let fd: number;
   try {
     fd = openSync(file, 'r');
@@ -37,7 +45,7 @@ export function readResourceFile(file: string): Uint8Array | undefined {
         expected: MAX_BUNDLE_SIZE,
         got: size,
       });
-    const bytes = new Uint8Array(size);
+    const bytes = room(size);
     let length = 0;
     while (length < size) {
       const count = readSync(fd, bytes, length, size - length, null);

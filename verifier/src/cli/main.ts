@@ -1,7 +1,6 @@
 // The process of writ-verify: clock, network, terminal and exit code. As a thread it audits segments.
 
 import { readFileSync } from 'node:fs';
-import { isMainThread } from 'node:worker_threads';
 import type { Surroundings } from './context.ts';
 import { run, type Terminal } from './run.ts';
 
@@ -52,9 +51,10 @@ async function main(): Promise<void> {
   process.exitCode = await run(argv, surroundings, terminal, version());
 }
 
-if (isMainThread) {
-  await main();
-} else {
-  const { serveAuditTasks } = await import('./audit-pool.ts');
-  serveAuditTasks();
+/** Looks closer only at what a worker is called with: most runs need no threads, which take time to load. */
+async function isWorker(): Promise<boolean> {
+  if (process.argv[2] !== 'audit-worker') return false;
+  return await (await import('./audit-pool.ts')).serveAudit();
 }
+
+if (!(await isWorker())) await main();

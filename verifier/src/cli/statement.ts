@@ -3,7 +3,7 @@
 import { formatHex } from '@writ/core/bytes';
 import type { Ed25519Verifier } from '@writ/core/ed25519';
 import { isLogError } from '@writ/core/errors';
-import { decodePayload } from '@writ/core/statements/kinds';
+import { decodePayload, type Payload } from '@writ/core/statements/kinds';
 import {
   checkStatementSignature,
   decodeStatement,
@@ -35,8 +35,9 @@ export function openStatement(
   return statement;
 }
 
-/** The fields of a statement by name. */
-export function statementFacts(statement: Statement): Record<string, unknown> {
+/** The fields of a statement by name; `opened`: what is behind its seal, where the opening is at hand. */
+export function statementFacts(statement: Statement, opened?: Payload): Record<string, unknown> {
+  const isOpened = opened !== undefined && opened.kind !== statement.kind;
   return {
     id: formatHex(statement.id),
     kind: statement.kind,
@@ -47,6 +48,7 @@ export function statementFacts(statement: Statement): Record<string, unknown> {
     issuedAtSeconds: String(statement.issuedAtSeconds),
     keyId: formatHex(statement.keyId),
     payload: payloadFacts(statement),
+    ...(isOpened ? { opened: readable(opened) } : {}),
   };
 }
 

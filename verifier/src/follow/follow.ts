@@ -98,7 +98,7 @@ async function readAll(
     pages.push(bytes);
     reading.add(bytes);
   }
-  return reading.finish();
+  return reading.finishAsync();
 }
 
 /** Where the log serves a page. */

@@ -22,6 +22,7 @@ import { openCheckpoint, type VerifiedCheckpoint } from '../checkpoint.ts';
 import type { VerifiedStream } from '../stream.ts';
 import { step, type Trace } from '../trace.ts';
 import { openFollowPage, type PlacedStatement, type VerifiedPage } from './page.ts';
+import { SignatureChecks } from './signature-checks.ts';
 import { StreamReading } from './stream-reading.ts';
 
 /** What a reader remembers of a village between two passes. */
@@ -57,6 +58,11 @@ export interface WantedPage {
 /** A statement that is new to the reader, and what it did. */
 export interface News extends PlacedStatement {
   readonly effect: Effect;
+}
+
+/** A statement that the rules admit, with the key that has to have signed it where one is known. */
+interface Judged extends News {
+  readonly signer: Ed25519Verifier | undefined;
 }
 
 const SEAL: unique symbol = Symbol('a verified village');
@@ -120,6 +126,7 @@ export class VillageReading {
   readonly #verifiers = new Map<string, Ed25519Verifier>();
   readonly #village: StreamReading;
   readonly #inbox: StreamReading;
+  readonly #saved: VillageState | undefined;
   #checkpoint: VerifiedCheckpoint | undefined;
   /** The newest page of the village stream: its tree is that of the result. */
   #newest: VerifiedStream | undefined;
@@ -133,6 +140,7 @@ export class VillageReading {
     if (saved !== undefined) this.#checkpoint = openCheckpoint(saved.checkpoint, options.policy);
     const size = Number(this.#checkpoint?.size ?? 0n);
     const before = this.#restore('village', saved?.state ?? null);
+    this.#saved = before?.family === 'village' ? before : undefined;
     const inbox = this.#restore('inbox', saved?.inbox ?? null);
     const wasRead = before?.family === 'village' && before.law.quarantine !== null;
     this.#village = new StreamReading(formatStreamId({ family: 'village', village }), before, size);
@@ -143,14 +151,10 @@ export class VillageReading {
   /** The village as it was saved; undefined: nothing was, or not its state. */
   get saved(): VerifiedVillage | undefined {
     const { village, saved } = this.#options;
-    const state = saved?.state == null ? undefined : decodeStreamState(saved.state);
-    if (saved === undefined || state?.family !== 'village') return undefined;
-    return new VerifiedVillage(
-      SEAL,
-      village,
-      openCheckpoint(saved.checkpoint, this.#options.policy),
-      state,
-    );
+    const state = this.#saved;
+    if (saved === undefined || state === undefined) return undefined;
+    const checkpoint = openCheckpoint(saved.checkpoint, this.#options.policy);
+    return new VerifiedVillage(SEAL, village, checkpoint, state);
   }
 
   #restore(family: 'village' | 'inbox', bytes: Uint8Array | null): StreamState | undefined {
@@ -228,20 +232,56 @@ export class VillageReading {
    * that the log should not have admitted.
    */
   finish(): Followed {
-    const newest = this.#newest;
-    if (newest === undefined || this.want !== undefined) throw new RangeError('pages are missing');
-    const { village } = this.#options;
-    const { checkpoint, stateRoot } = newest;
-    const inTree = this.#inbox.statements.filter(({ leafIndex }) => leafIndex < this.#size);
-    const all = [...this.#village.statements, ...inTree];
-    const { news, unchecked } = step(
-      this.#options.trace,
-      'rules',
-      () => this.#reduceAll(all),
-      ({ news: { length } }) => ({
-        why: `the rules of the village admit all ${length} statements, in the order of the log`,
+    const all = this.#inOrder();
+    return this.#followed(() =>
+      all.map((placed) => {
+        const judged = this.#step(placed);
+        const { signer, statement } = judged;
+        if (signer !== undefined) checkStatementSignature(statement, signer);
+        return judged;
       }),
     );
+  }
+
+  /** As `finish`, with the signatures checked in the native thread pool where there is one. */
+  async finishAsync(): Promise<Followed> {
+    const checks = new SignatureChecks();
+    const news: Judged[] = [];
+    let fault: unknown;
+    try {
+      for (const placed of this.#inOrder()) {
+        const judged = this.#step(placed);
+        await checks.add(judged);
+        news.push(judged);
+      }
+    } catch (error) {
+      fault = error;
+    }
+    // A statement before the one that is refused is the first that is wrong.
+    fault = (await checks.fault()) ?? fault;
+    return this.#followed(() => {
+      if (fault !== undefined) throw fault;
+      return news;
+    });
+  }
+
+  /** The statements of both streams up to the tree of the village, in the order of the log. */
+  #inOrder(): PlacedStatement[] {
+    if (this.#newest === undefined || this.want !== undefined)
+      throw new RangeError('pages are missing');
+    const inTree = this.#inbox.statements.filter(({ leafIndex }) => leafIndex < this.#size);
+    const all = [...this.#village.statements, ...inTree];
+    return all.sort((a, b) => a.leafIndex - b.leafIndex);
+  }
+
+  #followed(judge: () => readonly Judged[]): Followed {
+    const { village } = this.#options;
+    const { checkpoint, stateRoot } = this.#newest ?? bug('pages are missing');
+    const judged = step(this.#options.trace, 'rules', judge, ({ length }) => ({
+      why: `the rules of the village admit all ${length} statements, in the order of the log`,
+    }));
+    const news = judged.map(({ signer: _, ...rest }) => rest);
+    const unchecked = judged.filter(({ signer }) => signer === undefined).length;
     const reduced = this.#states.get(`village/${village}`);
     const state = reduced?.family === 'village' ? reduced : null;
     const inbox = this.#states.get(`inbox/${village}`);
@@ -263,19 +303,7 @@ export class VillageReading {
     };
   }
 
-  #reduceAll(all: readonly PlacedStatement[]): Pick<Followed, 'news' | 'unchecked'> {
-    let unchecked = 0;
-    const news = all
-      .toSorted((a, b) => a.leafIndex - b.leafIndex)
-      .map((placed) => {
-        const { effect, isChecked } = this.#step(placed);
-        if (!isChecked) unchecked++;
-        return { ...placed, effect };
-      });
-    return { news, unchecked };
-  }
-
-  #step(placed: PlacedStatement): { readonly effect: Effect; readonly isChecked: boolean } {
+  #step(placed: PlacedStatement): Judged {
     const { statement, leafIndex } = placed;
     const context = this.#contextOf(placed);
     const place = {
@@ -286,10 +314,11 @@ export class VillageReading {
     const outcome = reduce(this.#states, placed, context);
     if (!outcome.admitted) throw refusalError(outcome.refusal, place);
     const key = signerKey(placed, context) ?? this.#options.authorKey?.(statement.keyId);
-    if (key !== undefined) checkStatementSignature(statement, this.#verifierOf(key));
-    else if (statement.streamId.family === 'village') bug('nobody signed for a village');
+    if (key === undefined && statement.streamId.family === 'village')
+      bug('nobody signed for a village');
     this.#states.set(statement.stream, outcome.state);
-    return { effect: outcome.effect, isChecked: key !== undefined };
+    const signer = key === undefined ? undefined : this.#verifierOf(key);
+    return { ...placed, effect: outcome.effect, signer };
   }
 
   // To import a key takes longer than to verify with it.

@@ -12,6 +12,7 @@ import { explainAdmitted, explainFault, followedFacts, policyFacts } from '../ex
 import { readInput, writeAtomically } from '../inputs.ts';
 import { openLog } from '../open-log.ts';
 import type { Claim } from '../report.ts';
+import { savedFacts } from '../saved-facts.ts';
 
 /** `evidence check FILE` and `evidence make`. */
 export async function evidence(context: Context): Promise<Claim> {
@@ -31,7 +32,8 @@ function check(context: Context): Claim {
   const text = wasGiven
     ? claim.text
     : `by the policy in the file, which nothing proves: ${claim.text}`;
-  return { text, facts: { ...claim.facts, ...policyFacts(shown, wasGiven) } };
+  const standing = { ...policyFacts(shown, wasGiven), ...savedFacts(shown) };
+  return { text, facts: { ...claim.facts, ...standing } };
 }
 
 function describe({ evidence: { village }, followed, about, fault }: ShownEvidence): Claim {

@@ -14,6 +14,7 @@ import type { Context } from '../context.ts';
 import { explainAdmitted, explainFault, policyFacts } from '../explanation.ts';
 import { readInput } from '../inputs.ts';
 import type { Claim } from '../report.ts';
+import { savedFacts } from '../saved-facts.ts';
 import { statementFacts } from '../statement.ts';
 
 /** Explains the statement of `--seq`, or else the one the file is about, or the newest. */
@@ -49,7 +50,7 @@ function explainEvidence(context: Context, bytes: Uint8Array): Claim {
   const policy = context.policy();
   const shown = openEvidence(bytes, policy, context.trace);
   const { followed, about, fault, evidence } = shown;
-  const trust = policyFacts(shown, true);
+  const trust = { ...policyFacts(shown, true), ...savedFacts(shown) };
   if (fault !== null) {
     const claim = explainFault(fault, evidence.village);
     return { text: claim.text, facts: { ...claim.facts, ...trust } };

@@ -110,14 +110,15 @@ async function auditEntries(
   saved: SavedAudit | undefined,
 ): Promise<void> {
   const jobs = context.number('jobs', 1, MAX_JOBS) ?? DEFAULT_JOBS;
-  const pool = openPool(context, opened, head.size, jobs);
+  let pool: AuditPool | undefined;
   const keeper = stateKeeper(context, head);
   const options: AuditOptions = {
     trace: context.trace,
     resumeFrom: saved?.state,
-    concurrency: pool === undefined ? 1 : 2 * jobs,
-    auditSegment: (segment, size) =>
-      pool?.auditSegment(segment, size) ?? auditHere(opened, segment, size),
+    auditSegment: (segment, size) => {
+      pool ??= openPool(context, opened, { first: segment, size }, jobs);
+      return pool?.auditSegment(segment) ?? auditHere(opened, segment, size);
+    },
     onProgress: (progress) => {
       const percent = head.size === 0n ? 100n : (progress.entries * 100n) / head.size;
       context.surroundings.progress(
@@ -154,12 +155,12 @@ async function auditHere(
 function openPool(
   context: Context,
   { folder }: OpenLog,
-  size: bigint,
+  tree: { readonly first: bigint; readonly size: bigint },
   jobs: number,
 ): AuditPool | undefined {
-  const isLarge = size >= MIN_SEGMENTS_FOR_THREADS * BigInt(SEGMENT_ENTRIES);
+  const isLarge = tree.size >= (tree.first + MIN_SEGMENTS_FOR_THREADS) * BigInt(SEGMENT_ENTRIES);
   if (folder === undefined || jobs < 2 || !isLarge) return undefined;
-  return createAuditPool(context.surroundings.entryUrl, folder, jobs);
+  return createAuditPool(context.surroundings.entryUrl, folder, tree, jobs);
 }
 
 type Keeper = (state: SavedAudit['state'], now: boolean) => void;

@@ -1,0 +1,40 @@
+// Signatures of many statements, checked while the next ones are judged. Nothing that rests on them may be handed out
+// before all of them are known to hold.
+
+import type { Ed25519Verifier } from '@writ/core/ed25519';
+import { checkStatementSignatureAsync, type Statement } from '@writ/core/statements/statement';
+
+/** Checks under way at one time: enough for every core, and a bound on memory. */
+const MAX_UNDER_WAY = 256;
+
+export class SignatureChecks {
+  #underWay: Promise<unknown>[] = [];
+
+  /** Starts a check; nothing to check without a signer. Throws the first fault when it waits for the ones before. */
+  async add({
+    statement,
+    signer,
+  }: {
+    readonly statement: Statement;
+    readonly signer: Ed25519Verifier | undefined;
+  }): Promise<void> {
+    if (signer === undefined) return;
+    const check = checkStatementSignatureAsync(statement, signer);
+    this.#underWay.push(
+      check.then(
+        () => undefined,
+        (error: unknown) => error,
+      ),
+    );
+    if (this.#underWay.length < MAX_UNDER_WAY) return;
+    const fault = await this.fault();
+    if (fault !== undefined) throw fault;
+  }
+
+  /** Waits for the checks under way: why the first of them failed, in the order of `add`; undefined: all hold. */
+  async fault(): Promise<unknown> {
+    const faults = await Promise.all(this.#underWay);
+    this.#underWay = [];
+    return faults.find((fault) => fault !== undefined);
+  }
+}
