@@ -1,6 +1,9 @@
 // Writes the tables of spec/performance.md and README.md from what `npm run -s bench -- --json` printed:
 //
 //   node tools/write-performance.mjs NODE24.json NODE20.json
+//
+// Rows that differ in a size alone, such as "log of 10000" and "log of 100000", go to the table of growth, from the first run. Runs
+// with `--only` that hold nothing else leave the other tables as they are.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,16 +34,52 @@ function verdict({ value, goal, stretch, better }) {
   return reaches(stretch) ? 'stretch' : reaches(goal) ? 'yes' : 'no';
 }
 
+/** The size in the name of a row that shows growth: how it reads without, and what it counts. */
+const GROWTH = /^(.*?),? (log of|with|up to|of)? ?(\d+)( streams| entries)?(, [a-z ]+)?$/;
+const SIZED = ['log of', ' streams', ' entries'];
+
+/** Rows of growth by their name without the size: sizes and rows. */
+function growthRows() {
+  const groups = new Map();
+  for (const row of runs[0].results) {
+    const match = GROWTH.exec(row.name);
+    if (match === null || !SIZED.some((word) => word === match[2] || word === match[4])) continue;
+    const counted = match[4]?.trim() ?? 'entries';
+    const name = `${match[1]}, by ${counted}`;
+    const group = groups.get(name) ?? new Map();
+    groups.set(name, group.set(Number(match[3]), row));
+  }
+  return new Map([...groups].filter(([, group]) => group.size > 0));
+}
+
+function growthTable() {
+  const groups = growthRows();
+  const sizes = [...new Set([...groups.values()].flatMap((group) => [...group.keys()]))];
+  sizes.sort((a, b) => a - b);
+  const lines = [
+    `| What | ${sizes.map(format).join(' | ')} | unit | at least | stretch |`,
+    `|---|${sizes.map(() => '---:|').join('')}---|---:|---:|`,
+  ];
+  for (const [name, group] of groups) {
+    const cells = sizes.map((size) => (group.has(size) ? format(group.get(size).value) : ''));
+    const [{ unit, goal, stretch }] = group.values();
+    lines.push(
+      `| ${name} | ${cells.join(' | ')} | ${unit} | ${format(goal)} | ${format(stretch)} |`,
+    );
+  }
+  return lines.join('\n');
+}
+
 function table(names) {
   const [first] = runs;
+  const grown = new Set([...growthRows().values()].flatMap((group) => [...group.values()]));
   const head = runs.map(({ node }) => `Node ${node.slice(1)}`);
   const lines = [
     `| What | ${head.join(' | ')} | unit | at least | stretch | reached |`,
     `|---|${head.map(() => '---:|').join('')}---|---:|---:|---|`,
   ];
-  for (const row of first.results.filter(
-    ({ name }) => names === undefined || names.includes(name),
-  )) {
+  const wanted = (row) => (names === undefined ? !grown.has(row) : names.includes(row.name));
+  for (const row of first.results.filter(wanted)) {
     const cells = runs.map(({ results }) => {
       const found = results.find(({ name }) => name === row.name);
       return found === undefined ? '' : format(found.value);
@@ -52,11 +91,11 @@ function table(names) {
   return lines.join('\n');
 }
 
-function replaceBetween(path, text) {
+function replaceBetween(path, marker, text) {
   const file = join(ROOT, path);
   const before = readFileSync(file, 'utf8');
   const after = before.replace(
-    /(<!-- speed: begin -->\n)[\s\S]*?(<!-- speed: end -->)/,
+    new RegExp(`(<!-- ${marker}: begin -->\\n)[\\s\\S]*?(<!-- ${marker}: end -->)`),
     (_, begin, end) => `${begin}\n${text}\n\n${end}`,
   );
   if (after === before) console.error(`${path}: nothing changed`);
@@ -64,5 +103,9 @@ function replaceBetween(path, text) {
 }
 
 const machine = `Measured on ${runs[0].cpu}, two cores that the load generator shares.`;
-replaceBetween('spec/performance.md', `${machine}\n\n${table()}`);
-replaceBetween('README.md', `${machine}\n\n${table(README_ROWS)}`);
+const grown = [...growthRows().values()].reduce((sum, group) => sum + group.size, 0);
+if (grown > 0) replaceBetween('spec/performance.md', 'growth', `${machine}\n\n${growthTable()}`);
+if (grown < runs[0].results.length) {
+  replaceBetween('spec/performance.md', 'speed', `${machine}\n\n${table()}`);
+  replaceBetween('README.md', 'speed', `${machine}\n\n${table(README_ROWS)}`);
+}

@@ -69,7 +69,12 @@ export function constitution(fields: Partial<Constitution> = {}): Constitution {
       member('eve', []),
     ],
     rules: { policy: rule(), constitution: ADMIN_RULE, members: ADMIN_RULE },
-    limits: { statementsPerDay: 100, proposalsOpen: 4, specBytes: 1000, requestsPerMinute: 100_000 },
+    limits: {
+      statementsPerDay: 100,
+      proposalsOpen: 4,
+      specBytes: 1000,
+      requestsPerMinute: 100_000,
+    },
     quarantine: {
       approvers: ['approver'],
       quorum: count(1),

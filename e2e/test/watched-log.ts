@@ -59,7 +59,7 @@ export const LAW: Constitution = {
     constitution: rule,
     members: rule,
   },
-  limits: { statementsPerDay: 1000, proposalsOpen: 9, specBytes: 1000 },
+  limits: { statementsPerDay: 1000, proposalsOpen: 9, specBytes: 1000, requestsPerMinute: 100_000 },
   quarantine: {
     approvers: ['author'],
     quorum,
@@ -100,7 +100,7 @@ export class Watched {
         [...people]
           .map(
             ([name, { publicKey }]) =>
-              `author ${name} ed25519 ${formatBase64(publicKey)} village/* inbox/*\n`,
+              `author ${name} ed25519 ${formatBase64(publicKey)} village/* inbox/* node/*\n`,
           )
           .join(''),
       ),

@@ -17,7 +17,11 @@ import type { Env } from '@writ/log-server/env';
 import { type Service, startService } from '@writ/log-server/service';
 import { openMemoryStore } from '@writ/log-server/storage/memory';
 
-export const LOG_KEY: SignerKey = createSigner('log.example/writ', 0x01, new Uint8Array(32).fill(1));
+export const LOG_KEY: SignerKey = createSigner(
+  'log.example/writ',
+  0x01,
+  new Uint8Array(32).fill(1),
+);
 
 /** What a run of `writ` came to. */
 export interface Ran {

@@ -5,18 +5,24 @@ import { LogError } from '@writ/core/errors';
 import type { SignerKey } from '@writ/core/formats/key';
 import type { TrustPolicy } from '@writ/core/formats/tlog-policy';
 import type { Authors } from './admission/authors.ts';
-import type { Blobs } from './blobs/store.ts';
+import { openMemoryBlobs } from './blobs/memory.ts';
+import type { BlobStore, Blobs } from './blobs/store.ts';
 import type { Env } from './env.ts';
 import { createApp, requestIds } from './http/app.ts';
 import type { Lifecycle, Profile } from './http/deps.ts';
 import { createFaultLog } from './http/fault-log.ts';
-import { createHotPath } from './http/hot.ts';
-import { createMetrics, watchLog } from './http/metrics.ts';
+import { createHotPath, type HotPath } from './http/hot.ts';
+import { createMetrics, type Metrics, watchLog } from './http/metrics.ts';
+import { createPolicyServices, type PolicyServices } from './http/policy-services.ts';
 import { ROUTES } from './http/routes.ts';
 import { closeServer, createLogServer, listen } from './http/server.ts';
 import { admit } from './http/submit.ts';
+import { latestAtHand } from './http/villages.ts';
 import { Log } from './log/log.ts';
 import { Publisher, type QuorumRule } from './log/publish.ts';
+import { MemoryRows } from './projections/memory-rows.ts';
+import { Projection } from './projections/projection.ts';
+import type { RowStore } from './projections/rows.ts';
 import type { LogStore } from './storage/port.ts';
 import { Ledger } from './streams/ledger.ts';
 import { LogClock } from './streams/log-clock.ts';
@@ -29,6 +35,9 @@ export interface ServiceOptions {
   readonly store: LogStore;
   /** Without them the log takes no private villages and no blobs. */
   readonly blobs?: Blobs | undefined;
+  /** Rows of the projection, and transcripts of dry runs; in memory unless given. */
+  readonly rows?: RowStore | undefined;
+  readonly transcripts?: BlobStore | undefined;
   readonly signers: readonly SignerKey[];
   readonly profile: Profile;
   readonly policy: TrustPolicy;
@@ -63,6 +72,7 @@ export async function startService(env: Env, options: ServiceOptions): Promise<S
     return await start(env, options);
   } catch (error) {
     await options.store.close().catch(() => undefined); // the first reason is the one to hear
+    await options.rows?.close().catch(() => undefined);
     throw error;
   }
 }
@@ -73,12 +83,14 @@ async function start(env: Env, options: ServiceOptions): Promise<Service> {
   const metrics = createMetrics(softwareVersion, options.processMetrics);
   const lifecycle: Lifecycle = { isStopping: false };
   const log = new Log(store, {
-    ...(profile === 'statements' ? { ledger: loadLedger(env, options) } : {}),
+    ...(profile === 'statements' ? { ledger: await loadLedger(env, options) } : {}),
     onCommit: (report) => {
       metrics.commit(report);
       publisher.noteGrowth();
+      policies?.projection.wake();
     },
   });
+  const policies = await openPolicies(env, log, options);
   const publisher: Publisher = new Publisher(env, log, {
     ...options,
     origin: originOf(options),
@@ -93,16 +105,53 @@ async function start(env: Env, options: ServiceOptions): Promise<Service> {
     },
   });
   watchLog(metrics, log, publisher, () => env.nowMs());
-  const app = createApp({ ...options, env, log, publisher, metrics, lifecycle });
+  const app = createApp({ ...options, env, log, policies, publisher, metrics, lifecycle });
+  const hot = openHotPath(env, { options, log, publisher, metrics });
+  const server = createLogServer(app, hot);
+  await publisher.start();
+  if (publisher.needsConfirmation)
+    log.hold('its witnesses have not confirmed that its data is the newest');
+  const port = await listen(server, options.port, options.host).catch(async (error: unknown) => {
+    await publisher.stop();
+    throw error;
+  });
+  const close = async (): Promise<void> => {
+    lifecycle.isStopping = true;
+    policies?.nodes.close();
+    await closeServer(env, server, DRAIN_MS);
+    if (log.head.size > (publisher.published?.size ?? 0))
+      await publisher.publishNow().catch(() => undefined); // durable all the same; the next start publishes
+    await publisher.stop();
+    await policies?.projection.close();
+    await log.close();
+  };
+  return { url: urlOf(options.host, port), log, publisher, server, close };
+}
+
+interface HotParts {
+  readonly options: ServiceOptions;
+  readonly log: Log;
+  readonly publisher: Publisher;
+  readonly metrics: Metrics;
+}
+
+/** The few routes that are answered without a framework. */
+function openHotPath(env: Env, { options, log, publisher, metrics }: HotParts): HotPath {
+  const { profile } = options;
   const [freshId, faultLog] = [
     requestIds({ env }),
     createFaultLog(env.log, () => performance.now()),
   ];
   const admission = { ...options, log, publisher };
-  const hot = createHotPath({
+  return createHotPath({
     log,
     published: () => publisher.published,
-    ...(profile === 'raw' ? {} : { admit: (bytes) => admit(admission, bytes) }),
+    ...(profile === 'raw'
+      ? {}
+      : {
+          admit: (bytes) => admit(admission, bytes),
+          latest: (village) => latestAtHand({ log, publisher }, village),
+        }),
     failed: (error) => {
       const requestId = freshId();
       faultLog(error, requestId);
@@ -114,23 +163,6 @@ async function start(env: Env, options: ServiceOptions): Promise<Service> {
     },
     monotonicMs: () => performance.now(),
   });
-  const server = createLogServer(app, hot);
-  await publisher.start();
-  if (publisher.needsConfirmation)
-    log.hold('its witnesses have not confirmed that its data is the newest');
-  const port = await listen(server, options.port, options.host).catch(async (error: unknown) => {
-    await publisher.stop();
-    throw error;
-  });
-  const close = async (): Promise<void> => {
-    lifecycle.isStopping = true;
-    await closeServer(env, server, DRAIN_MS);
-    if (log.head.size > (publisher.published?.size ?? 0))
-      await publisher.publishNow().catch(() => undefined); // durable all the same; the next start publishes
-    await publisher.stop();
-    await log.close();
-  };
-  return { url: urlOf(options.host, port), log, publisher, server, close };
 }
 
 /** A log keeps its profile for life: raw entries among statements could never be replayed. LogError config-invalid. */
@@ -144,8 +176,25 @@ async function bindProfile(store: LogStore, profile: Profile): Promise<void> {
   }
 }
 
+/** The projection, which follows the log from here on, and what else policies need; none for a log of any bytes. */
+async function openPolicies(
+  env: Env,
+  log: Log,
+  { profile, rows, transcripts, blobs }: ServiceOptions,
+): Promise<PolicyServices | undefined> {
+  if (profile !== 'statements') return undefined;
+  const projection = await Projection.open(rows ?? new MemoryRows(), log, (error) =>
+    env.log.error({ err: error }, 'the rows of policies do not follow the log'),
+  );
+  projection.wake();
+  return createPolicyServices({
+    ...{ env, projection, blobs },
+    transcripts: transcripts ?? openMemoryBlobs().shared,
+  });
+}
+
 /** The states of all streams, from the entries. LogError storage-corrupt. */
-function loadLedger(env: Env, options: ServiceOptions): Ledger {
+async function loadLedger(env: Env, options: ServiceOptions): Promise<Ledger> {
   const origin = originOf(options);
   const signer = options.signers.find(({ type }) => type === 0x01);
   if (signer === undefined)
@@ -160,7 +209,10 @@ function loadLedger(env: Env, options: ServiceOptions): Ledger {
       ? {}
       : { veil: { openings: blobs.openings, random: (length: number) => env.random(length) } };
   const ledger = new Ledger({ origin, signer, clock, ...veil });
-  ledger.load(options.store, options.store.latestCheckpoint?.size ?? 0);
+  const published = options.store.latestCheckpoint;
+  ledger.load(options.store, published?.size ?? 0);
+  const swept = await ledger.sweep(published?.publishedAtMs ?? 0);
+  if (swept > 0) env.log.info({ swept }, 'removed openings of statements that were never logged');
   return ledger;
 }
 

@@ -232,8 +232,13 @@ test('a signed draft is tried before it is saved, and then saved enabled', async
   const transcript = await jsonOf(await tried(world, spec, {}, init));
   assert.is(transcript['version'], null);
   assert.is(world.log.head.size, size + 1, 'the record of the node and nothing else');
-  const saved = await jsonOf(await world.save(POLICY_A, 1, spec), 201);
+  const path = '/api/policies?village=north';
+  const [first, type] = world.signedBody(changeTo(POLICY_A, 1, spec), 'ben');
+  const saved = await jsonOf(await world.request(path, post(first, type)), 201);
   assert.is(saved['status'], 'enabled', JSON.stringify(saved));
+  const again = await jsonOf(await world.request(path, post(first, type)));
+  assert.is(again['status'], 'enabled');
+  assert.is(again['disabled_because'], null);
 });
 
 test('a draft that was tried enables no other content than its own', async () => {
@@ -307,6 +312,21 @@ test('a dry run of a quarter of an hour ago enables nothing any more', async () 
   const { code, body } = await refusalOf(await world.save(POLICY_A, 2, specOf({ enabled: true })));
   assert.is(code, '409 enable-refused');
   assert.is(body['gate'], 'transcript-old');
+});
+
+test('another name for what is enabled leaves it enabled, however long ago it was tried', async () => {
+  const world = await policyWorld();
+  await jsonOf(await world.save(POLICY_A, 1, specOf()), 201);
+  await jsonOf(await tried(world, specOf()));
+  await jsonOf(await world.save(POLICY_A, 2, specOf({ enabled: true })), 201);
+  world.env.shiftMs += 1000 * 1000;
+  const renamed = specOf({ enabled: true, name: 'Another name' });
+  const saved = await jsonOf(await world.save(POLICY_A, 3, renamed), 201);
+  assert.is(saved['status'], 'enabled', JSON.stringify(saved));
+  assert.is(saved['disabled_because'], null);
+  const other = specOf({ enabled: true, priority: 8 });
+  const changed = await jsonOf(await world.save(POLICY_A, 4, other), 201);
+  assert.is(changed['status'], 'disabled');
 });
 
 test('the dry run of a node that does not serve the host counts for nothing', async () => {

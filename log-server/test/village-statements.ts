@@ -39,7 +39,12 @@ export function constitution(approvals = 1, recordDenials = false): Constitution
       constitution: rule('admin', 1),
       members: rule('admin', 1),
     },
-    limits: { statementsPerDay: 1000, proposalsOpen: 4, specBytes: 4000, requestsPerMinute: 100_000 },
+    limits: {
+      statementsPerDay: 1000,
+      proposalsOpen: 4,
+      specBytes: 4000,
+      requestsPerMinute: 100_000,
+    },
     quarantine: {
       approvers: ['author'],
       quorum: { kind: 'count', k: 1 },

@@ -62,8 +62,9 @@ export function base64(bytes) {
   return formatBase64(bytes);
 }
 
+/** `bytes` may be a list of numbers, too. */
 export function hex(bytes) {
-  return formatHex(bytes);
+  return formatHex(Uint8Array.from(bytes));
 }
 
 export function ascii(text) {

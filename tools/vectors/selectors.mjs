@@ -240,6 +240,12 @@ function* invalidQueries() {
       'selector-too-large',
     ],
     ['query-long', 'More than 512 characters.', `name = ${'a'.repeat(506)}`, 'selector-too-large'],
+    [
+      'query-globs',
+      'More than 4 globs.',
+      'name ~ a* or name ~ b* or not (name ~ c* or id ~ 1*) or label.x ~ d*',
+      'selector-too-large',
+    ],
     ['query-unchecked', 'A query needs an inventory.', 'name = a', 'selector-needs-inventory'],
   ])
     yield refused(name, description, ['query', 'vm', value], code);

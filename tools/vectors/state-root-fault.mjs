@@ -164,7 +164,7 @@ function* noFaults() {
   const unsigned = { ...good, checkpoint: ascii(noteOf(text, OTHER_LOG)) };
   yield refused('checkpoint-key', 'Another key signed.', unsigned, 'note-unverified');
   const beyond = { ...good, index: 2 };
-  yield refused('index-beyond', 'Behind the tree.', beyond, 'inclusion-failed');
+  yield refused('index-beyond', 'Behind the tree.', beyond, 'entry-absent');
 }
 
 function* malformedFiles() {

@@ -87,6 +87,12 @@ test('one that does not hold is found wherever it is', async () => {
   }
 });
 
+test('a reading without its pages is the mistake of the caller', async () => {
+  const reading = new VillageReading({ village: VILLAGE, policy });
+  assert.match(await codeOf(() => reading.finish()), 'RangeError');
+  assert.match(await codeOf(() => reading.finishAsync()), 'RangeError');
+});
+
 test('the first statement that is wrong decides, whatever is wrong with it', async () => {
   const forgedFirst = founded();
   forge(forgedFirst, 1);

@@ -5,10 +5,15 @@ import { equalBytes, parseUtf8 } from '@writ/core/bytes';
 import { LogError } from '@writ/core/errors';
 import { type AddCheckpoint, parseAddCheckpoint } from '@writ/core/formats/add-checkpoint';
 import { type Checkpoint, parseCheckpoint } from '@writ/core/formats/checkpoint';
-import { openNote, signText } from '@writ/core/formats/cosignature';
+import { openNoteAsync, signTextAsync } from '@writ/core/formats/cosignature';
 import { formatVkey, KEY_TYPES, type SignerKey, type VerifierKey } from '@writ/core/formats/key';
 import type { Note, NoteSignature } from '@writ/core/formats/note';
-import { formatNote, formatSignatureLine, parseNote } from '@writ/core/formats/note';
+import {
+  claimedSignatures,
+  formatNote,
+  formatSignatureLine,
+  parseNote,
+} from '@writ/core/formats/note';
 import { checkConsistency } from '@writ/core/merkle/consistency';
 import { emptyRoot } from '@writ/core/merkle/hash';
 import { type Head, type Heads, originHash } from './heads.ts';
@@ -85,7 +90,9 @@ export function createWitness({ signers, logs, heads, env }: WitnessOptions): Wi
     const timestampSeconds = nextSeconds();
     const known = repeated(submission, head, timestampSeconds);
     if (known !== undefined) return known;
-    const cosignatures = signers.map((signer) => signText(signer, note.text, timestampSeconds));
+    const cosignatures = await Promise.all(
+      signers.map((signer) => signTextAsync(signer, note.text, timestampSeconds)),
+    );
     const whole = { text: note.text, signatures: [...note.signatures, ...cosignatures] };
     const next = { ...tree, note: formatNote(whole), timestampSeconds };
     // The cosignatures exist now, but nobody gets them before the swap says that they are on disk.
@@ -96,7 +103,7 @@ export function createWitness({ signers, logs, heads, env }: WitnessOptions): Wi
   return {
     vkeys: signers.map(formatVkey),
     addCheckpoint: async (body) => {
-      const submission = openSubmission(body, known);
+      const submission = await openSubmission(body, known);
       return inTurn(submission.log.id, () => update(submission));
     },
     latest: async (id) => (await heads.read(id))?.note,
@@ -133,33 +140,24 @@ function createTurns(): <T>(id: string, task: () => Promise<T>) => Promise<T> {
 }
 
 /** Everything that can be decided without the state: form, origin, signatures, order of the sizes. */
-function openSubmission(body: Uint8Array, logs: ReadonlyMap<string, Log>): Submission {
+async function openSubmission(body: Uint8Array, logs: Map<string, Log>): Promise<Submission> {
   const request = parseAddCheckpoint(body);
   const received = parseNote(request.checkpoint);
   const tree = parseCheckpoint(received.text);
   const log = logs.get(tree.origin);
   if (log === undefined) throw new LogError('origin-unknown', 'this witness does not know the log');
-  // Each line once: a hundred copies of one good line would cost a hundred verifications.
-  const lines = linesOf(received, log.keys);
-  const signatures = lines.filter(
-    (line, i) => !lines.slice(0, i).some((earlier) => isSameLine(earlier, line)),
-  );
-  const verified = openNote({ text: received.text, signatures }, log.keys);
+  const signatures = linesOf(received, log.keys);
+  const verified = await openNoteAsync({ text: received.text, signatures }, log.keys);
   const note = { text: received.text, signatures: verified.map(({ signature }) => signature) };
   if (request.oldSize > tree.size)
     throw new LogError('request-malformed', 'line 1: the old size is above the checkpoint size');
   return { ...request, log, tree, note };
 }
 
-function isSameLine(a: NoteSignature, b: NoteSignature): boolean {
-  return a.name === b.name && a.id === b.id && equalBytes(a.bytes, b.bytes);
-}
-
-/** The lines that name one of `keys`; nothing is verified. */
+/** The lines that name one of `keys`, each once: a hundred copies would cost a hundred verifications. */
 function linesOf(note: Note, keys: readonly (SignerKey | VerifierKey)[]): NoteSignature[] {
-  return note.signatures.filter((line) =>
-    keys.some(({ name, id }) => name === line.name && id === line.id),
-  );
+  const claimed = claimedSignatures(note, keys).map(({ signature }) => signature);
+  return [...new Map(claimed.map((line) => [formatSignatureLine(line), line])).values()];
 }
 
 /** RFC 6962 consistency with the head on record; the empty tree stands for no head. */

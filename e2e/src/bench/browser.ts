@@ -1,11 +1,11 @@
-// The same proof file as in proof.ts, verified in headless Chromium with the portable code.
+// Proof files as in proof.ts, verified in headless Chromium with the portable code.
 
 import { fileURLToPath } from 'node:url';
 import { formatBase64 } from '@writ/core/bytes';
 import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
 import { findProgram } from '../harness/foreign.ts';
-import { makeProofCase } from './proof.ts';
+import { makeProofCases } from './proof.ts';
 import { type Benchmark, lower, quantile, type Result } from './result.ts';
 
 const RUNS = 200;
@@ -26,7 +26,7 @@ export const browserProof: Benchmark = {
       say('skipped: chromium is not installed');
       return [];
     }
-    const { policy, entry, proof } = await makeProofCase();
+    const { policy, entry, proofs } = await makeProofCases(RUNS);
     const { outputFiles } = await build({
       entryPoints: [fileURLToPath(new URL('../browser/time-proof.js', import.meta.url))],
       bundle: true,
@@ -39,8 +39,9 @@ export const browserProof: Benchmark = {
     try {
       const page = await browser.newPage();
       await page.addScriptTag({ content: outputFiles[0]?.text ?? '' });
-      const inputs = [policy, entry, proof].map((bytes) => JSON.stringify(formatBase64(bytes)));
-      const times = await page.evaluate(`writ.timeProof(${inputs.join(', ')}, ${RUNS})`);
+      const inputs = [formatBase64(policy), formatBase64(entry), proofs.map(formatBase64)];
+      const words = inputs.map((input) => JSON.stringify(input));
+      const times = await page.evaluate(`writ.timeProofs(${words.join(', ')})`);
       const milliseconds = Array.isArray(times) ? times.map(Number) : [];
       return [
         lower(

@@ -3,12 +3,16 @@
 //   npm run bench                      all of it, as a table
 //   npm run -s bench -- --json         {node, cpu, results: [{name, value, unit, goal, stretch, better}]}
 //   npm run bench -- --only NAME       benchmarks or results whose name contains NAME
+//   npm run bench -- --grow            and logs of 10^7 entries where growth is shown
 
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { applyPending } from './apply-pending.ts';
 import { audit } from './audit.ts';
 import { browserProof } from './browser.ts';
 import { engine } from './engine.ts';
+import { enginePolicy } from './engine-policy.ts';
+import { engineStart } from './engine-start.ts';
 import { streamIndex, streamIndexMemory } from './index.ts';
 import { batch, ingest, publish, read32, statements } from './ingest.ts';
 import { policyCompile } from './policy-compile.ts';
@@ -16,6 +20,8 @@ import { policyInventory } from './policy-inventory.ts';
 import { proof } from './proof.ts';
 import type { Benchmark, Result } from './result.ts';
 import { coldStart, memory } from './start.ts';
+import { streamProofs } from './stream-proofs.ts';
+import { followVillages, policyLatest, villageStatements } from './villages.ts';
 import { witness } from './witness.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
@@ -32,12 +38,21 @@ const BENCHMARKS: readonly Benchmark[] = [
   coldStart,
   streamIndex,
   streamIndexMemory,
+  villageStatements,
+  streamProofs,
+  policyLatest,
+  followVillages,
+  applyPending,
   memory,
   policyCompile,
   policyInventory,
+  enginePolicy,
+  engineStart,
 ];
 
-const { values } = parseArgs({ options: { json: { type: 'boolean' }, only: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { json: { type: 'boolean' }, only: { type: 'string' }, grow: { type: 'boolean' } },
+});
 const chosen = BENCHMARKS.filter(
   ({ name }) => values.only === undefined || name.includes(values.only),
 );

@@ -6,11 +6,13 @@ import { parseSafeDecimal, parseUtf8, utf8 } from '@writ/core/bytes';
 import { isLogError, LogError } from '@writ/core/errors';
 import { formatVkey, type SignerKey } from '@writ/core/formats/key';
 import { parsePolicy, type TrustPolicy } from '@writ/core/formats/tlog-policy';
+import { MAX_NODE_ANSWER_BYTES } from '@writ/policy/engine/transcript';
 import { type Authors, parseAuthors } from '../admission/authors.ts';
-import { openBlobFiles } from '../blobs/files.ts';
+import { BlobFiles, openBlobFiles } from '../blobs/files.ts';
 import type { Env } from '../env.ts';
 import type { Profile } from '../http/deps.ts';
 import type { QuorumRule } from '../log/publish.ts';
+import { openLevelRows } from '../projections/level-rows.ts';
 import { type Service, type ServiceOptions, startService } from '../service.ts';
 import { requireValue, type Values } from './command-line.ts';
 import { loadSigners, openStore } from './folder.ts';
@@ -35,10 +37,15 @@ export async function serve(env: Env, values: Values, softwareVersion: string): 
   let authors = await readAuthors(authorsPath, settings.profile);
   const store = await openStore(dir);
   const blobs = openBlobFiles(join(dir, 'blobs'));
+  const rows =
+    settings.profile === 'statements' ? await openLevelRows(join(dir, 'projections')) : undefined;
+  const transcripts = new BlobFiles(join(dir, 'blobs', 'transcripts'), MAX_NODE_ANSWER_BYTES);
   const service = await startService(env, {
     ...settings,
     store,
     blobs,
+    rows,
+    transcripts,
     signers,
     policy,
     policyText,
@@ -66,6 +73,8 @@ type Settings = Omit<
   ServiceOptions,
   | 'store'
   | 'blobs'
+  | 'rows'
+  | 'transcripts'
   | 'signers'
   | 'policy'
   | 'policyText'

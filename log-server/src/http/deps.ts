@@ -7,6 +7,7 @@ import type { Env } from '../env.ts';
 import type { Log } from '../log/log.ts';
 import type { Publisher } from '../log/publish.ts';
 import type { Metrics } from './metrics.ts';
+import type { PolicyServices } from './policy-services.ts';
 
 /** `statements`: signed statements of known authors. `raw`: any bytes, a plain tlog-tiles log. */
 export type Profile = 'statements' | 'raw';
@@ -21,6 +22,8 @@ export interface AppDeps {
   readonly log: Log;
   /** Shared blobs; undefined: this log keeps none. Openings are with the ledger. */
   readonly blobs?: Pick<Blobs, 'shared'> | undefined;
+  /** What answers under /api/; undefined: this log has no policies. */
+  readonly policies?: PolicyServices | undefined;
   readonly publisher: Publisher;
   readonly metrics: Metrics;
   readonly profile: Profile;

@@ -1,6 +1,6 @@
 // The requests that make up nearly all load, on node:http itself: one entry in (`POST /add`), a batch of raw
-// entries in, one full tile of hashes or the newest checkpoint out. Everything else, and everything unusual about these, goes to the
-// hono app, which answers the same way but slower.
+// entries in, one full tile of hashes, the newest checkpoint or what is in force in a village out. Everything else, and everything
+// unusual about these, goes to the hono app, which answers the same way but slower.
 
 import type {
   IncomingMessage,
@@ -17,16 +17,17 @@ import type { Admitted } from '../admission/statement.ts';
 import type { Outcome } from '../log/batch.ts';
 import type { Log } from '../log/log.ts';
 import type { CheckpointRecord } from '../storage/port.ts';
+import type { TaggedAnswer } from '../streams/tree-answers.ts';
 import { MAX_BATCH_BODY, splitByteStrings } from './batch.ts';
 import { BodyReader } from './body.ts';
 import { problemHeaders, problemOf } from './errors.ts';
 import { FullTiles } from './full-tiles.ts';
-import { etagOf, IMMUTABLE } from './read.ts';
+import { etagOf, IMMUTABLE, matches } from './read.ts';
 import { BYTES, CBOR_SEQUENCE, COSE, JSON_TYPE, TEXT } from './route-parts.ts';
 import { answerOf, linesOf, sequence } from './submit.ts';
 
 /** The routes that may be answered here. */
-export type HotRoute = 'addEntry' | 'addBatch' | 'checkpoint' | 'tile';
+export type HotRoute = 'addEntry' | 'addBatch' | 'checkpoint' | 'tile' | 'villageLatest';
 
 export interface HotDependencies {
   readonly log: Log;
@@ -34,6 +35,8 @@ export interface HotDependencies {
   readonly published: () => CheckpointRecord | undefined;
   /** Admits a statement; missing in the raw profile, where an entry is any bytes. */
   readonly admit?: (bytes: Uint8Array) => Promise<Admitted>;
+  /** What is in force in a village, for everybody, where it is at hand. LogError rate-limited. */
+  readonly latest?: (village: string) => TaggedAnswer | undefined;
   /** Tells the operator of a fault, and gives the request id for the answer. */
   readonly failed: (error: unknown) => string;
   /** Called when an answer is on its way: route, status, seconds since the request arrived. */
@@ -56,6 +59,9 @@ export function createHotPath(dependencies: HotDependencies): HotPath {
   return (request, response) => {
     const { url = '', method } = request;
     if (hasSpecialWish(request)) return false;
+    const village = method === 'GET' ? LATEST.exec(url)?.[1] : undefined;
+    if (village !== undefined) return readLatest(village, request, response, dependencies);
+    if (request.headers['if-none-match'] !== undefined) return false;
     if (method === 'GET' && url === '/checkpoint') return readCheckpoint(response, dependencies);
     if (method === 'GET')
       return url.startsWith('/tile/') && readTile(url, tiles, response, dependencies);
@@ -65,6 +71,8 @@ export function createHotPath(dependencies: HotDependencies): HotPath {
   };
 }
 
+const LATEST = /^\/villages\/([A-Za-z0-9._-]{1,64})\/policy\/latest$/;
+
 /** Any other host may make no URL: the app says so. */
 const PLAIN_HOST = /^[A-Za-z0-9._:[\]-]+$/;
 
@@ -73,8 +81,9 @@ function hasSpecialWish({ headers }: IncomingMessage): boolean {
     headers['x-request-id'] !== undefined ||
     headers['prefer'] !== undefined ||
     headers['content-encoding'] !== undefined ||
-    headers['if-none-match'] !== undefined ||
     headers['range'] !== undefined ||
+    headers['signature-input'] !== undefined ||
+    headers['signature'] !== undefined ||
     !PLAIN_HOST.test(headers.host ?? '')
   );
 }
@@ -197,6 +206,32 @@ function readCheckpoint(response: ServerResponse, dependencies: HotDependencies)
   return true;
 }
 
+/** Polled by every node of a village: mostly to hear that nothing changed. */
+function readLatest(
+  village: string,
+  { headers }: IncomingMessage,
+  response: ServerResponse,
+  dependencies: HotDependencies,
+): boolean {
+  const answer = new Answer(response, 'villageLatest', dependencies);
+  try {
+    const latest = dependencies.latest?.(village);
+    if (latest === undefined) return false;
+    const { etag, body } = latest;
+    const common = ['cache-control', 'no-cache', 'etag', `W/${etag}`];
+    common.push('access-control-allow-origin', '*', 'x-content-type-options', 'nosniff');
+    if (matches(headers['if-none-match'], etag)) answer.unchanged(common);
+    else
+      answer.bytes(body, [
+        ...common,
+        ...['content-type', JSON_TYPE, 'content-length', String(body.length)],
+      ]);
+  } catch (error) {
+    answer.problem(error, { 'access-control-allow-origin': '*' });
+  }
+  return true;
+}
+
 const TILE_HEADERS: OutgoingHttpHeader[] = [
   ...['content-type', BYTES],
   ...['cache-control', IMMUTABLE],
@@ -227,11 +262,15 @@ class Answer {
     this.#send(200, headers, body);
   }
 
-  problem(error: unknown): void {
+  unchanged(headers: OutgoingHttpHeader[]): void {
+    this.#send(304, headers, '');
+  }
+
+  problem(error: unknown, more: OutgoingHttpHeaders = {}): void {
     const requestId = this.#dependencies.failed(error);
     const problem = problemOf(error, requestId);
     const body = utf8(JSON.stringify(problem));
-    const headers = { ...problemHeaders(error), 'x-request-id': requestId };
+    const headers = { ...problemHeaders(error), 'x-request-id': requestId, ...more };
     this.#send(problem.status, { ...headers, 'content-length': body.length }, body);
   }
 

@@ -51,7 +51,9 @@ function operationOf(operationId: string, route: Route): Json {
     ...(route.parameters === undefined ? {} : { parameters: route.parameters.map(parameterOf) }),
     ...(route.body === undefined
       ? {}
-      : { requestBody: { required: true, content: contentOf(route.body) } }),
+      : {
+          requestBody: { required: route.bodyIsOptional !== true, content: contentOf(route.body) },
+        }),
     responses,
   };
 }

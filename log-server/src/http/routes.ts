@@ -1,6 +1,7 @@
 // Every route of the log server, once: the app binds handlers to this table, OpenAPI is generated from it, and a
 // test compares both with the running server.
 
+import { type ApiOperation, apiRoutes } from './api-routes.ts';
 import {
   BYTES,
   CBOR_SEQUENCE,
@@ -35,6 +36,7 @@ export type Operation =
   | ReadOperation
   | StreamOperation
   | VillageOperation
+  | ApiOperation
   | HistoryOperation
   | ServiceOperation;
 
@@ -270,6 +272,7 @@ export const ROUTES: Readonly<Record<Operation, Route>> = {
   ...readRoutes,
   ...streamRoutes,
   ...villageRoutes,
+  ...apiRoutes,
   ...historyRoutes,
   ...serviceRoutes,
 };

@@ -68,8 +68,9 @@ export async function readFollowPage(deps: AppDeps, call: Call): Promise<Reply> 
 }
 
 /**
- * What the request may see of the village of a stream, which gives one of its requests for it. A stream of no village is
- * for everybody. LogError request-invalid for a bad signature header, rate-limited.
+ * What the request may see of the village of a stream, which gives one of its requests for it, but none to strangers: who
+ * is no member, or has not signed yet, gets what is sealed without limit. A stream of no village is for everybody.
+ * LogError request-invalid for a bad signature header, rate-limited.
  */
 async function admitRead(deps: AppDeps, call: Call, stream: string): Promise<Access> {
   const streamId = parseStreamId(stream) ?? bug('a stream id was checked');
@@ -78,7 +79,7 @@ async function admitRead(deps: AppDeps, call: Call, stream: string): Promise<Acc
   const signature = signatureOf(deps, call);
   if (village === undefined || ledger === undefined) return 'public';
   const access = await accessTo(deps, ledger, village, signature);
-  ledger.requests.take(ledger.states, readKind(access), village);
+  if (access !== 'none') ledger.requests.take(ledger.states, readKind(access), village);
   return access;
 }
 

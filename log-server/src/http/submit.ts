@@ -82,7 +82,7 @@ export function answerOf(admitted: Admitted, sequenced: Sequenced): object {
 export type AdmissionDeps = Pick<AppDeps, 'authors' | 'log' | 'publisher'>;
 
 /** Who may write as things stand. What changes until the statement is sequenced, the ledger judges then. */
-function authoritiesOf({ authors, log, publisher }: AdmissionDeps): Authorities {
+export function authoritiesOf({ authors, log, publisher }: AdmissionDeps): Authorities {
   const logKey =
     publisher.keys.find(({ type }) => type === 0x01)?.publicKey ?? bug('a log has an Ed25519 key');
   return {
@@ -141,7 +141,8 @@ function itemProblem(error: unknown, requestId: string): Problem {
   return problemOf(error, requestId);
 }
 
-function requireType(call: Call, types: readonly string[]): string {
+/** The media type of the body, one of `types`. LogError media-type-unsupported. */
+export function requireType(call: Call, types: readonly string[]): string {
   const header = call.c.req.header('content-type') ?? '';
   const type = header.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   if (types.includes(type)) return type;

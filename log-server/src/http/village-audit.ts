@@ -4,6 +4,7 @@ import { formatBase64, formatHex, utf8 } from '@writ/core/bytes';
 import { bug } from '@writ/core/errors';
 import { sha256 } from '@writ/core/sha256';
 import type { Statement } from '@writ/core/statements/statement';
+import { proveStream } from '../streams/prove.ts';
 import { cacheControl } from './access.ts';
 import type { AppDeps } from './deps.ts';
 import { invalidRequest } from './errors.ts';
@@ -11,7 +12,7 @@ import { payloadOf } from './openings.ts';
 import type { Call, Reply } from './reply.ts';
 import { JSON_TYPE } from './route-parts.ts';
 import { nextLink, readPage } from './village-pages.ts';
-import { facts, villageOf } from './village-view.ts';
+import { facts, type Village, villageOf } from './village-view.ts';
 
 const COLUMNS = [
   'seq',
@@ -34,7 +35,10 @@ export async function readAudit(deps: AppDeps, call: Call): Promise<Reply> {
   const { rows, next } = await readPage(deps, { stream, count }, call, (statement, leafIndex) =>
     rowOf(deps, statement, leafIndex),
   );
-  const text = format === 'csv' ? csvOf(rows) : JSON.stringify({ ...facts(village), rows, next });
+  const text =
+    format === 'csv'
+      ? csvOf(rows)
+      : JSON.stringify({ ...facts(village), rows, next, proof: await headProof(deps, village) });
   const digest = sha256(utf8(text));
   return {
     status: 200,
@@ -47,6 +51,11 @@ export async function readAudit(deps: AppDeps, call: Call): Promise<Reply> {
     },
     body: text,
   };
+}
+
+// That there is no row behind the last one; CSV has no place for it.
+async function headProof({ log }: AppDeps, { record, stream }: Village): Promise<string> {
+  return formatBase64(await proveStream(log, record, stream, { from: 'head', limit: 1 }));
 }
 
 async function rowOf({ log }: AppDeps, statement: Statement, leafIndex: number): Promise<Row> {

@@ -1,18 +1,20 @@
 // Villages: what is in force, what happened, who belongs to it. Every answer is that of the published tree and
 // carries the stream proof that it follows from; readers who want certainty replay the stream.
 
-import { formatBase64, formatHex, parseHex } from '@writ/core/bytes';
+import { formatBase64, formatHex, parseHex, utf8 } from '@writ/core/bytes';
 import { bug, LogError } from '@writ/core/errors';
 import { openPayload } from '@writ/core/statements/kinds';
 import { decodeStatement, type Statement } from '@writ/core/statements/statement';
 import type { PolicyVersion } from '@writ/core/streams/village-state';
 import { type ProvenPage, provePage, proveStream, requireLedger } from '../streams/prove.ts';
-import { cacheControl } from './access.ts';
+import type { TaggedAnswer } from '../streams/tree-answers.ts';
+import { cacheControl, readKind } from './access.ts';
 import type { AppDeps } from './deps.ts';
 import { invalidRequest } from './errors.ts';
 import { openingsOf, payloadOf } from './openings.ts';
 import { matches } from './read.ts';
 import { type Call, jsonReply, type Reply } from './reply.ts';
+import { JSON_TYPE } from './route-parts.ts';
 import { limitOf } from './streams.ts';
 import { cursorOf, nextLink, readPage } from './village-pages.ts';
 import { facts, type Village, villageOf } from './village-view.ts';
@@ -20,14 +22,44 @@ import { facts, type Village, villageOf } from './village-view.ts';
 /** `GET /villages/{village}/policy/latest`. */
 export async function readLatest(deps: AppDeps, call: Call): Promise<Reply> {
   const village = await villageOf(deps, call);
-  const { state } = village;
-  const head = `"${formatHex(state.head.id)}"`;
+  const etag = `"${formatHex(village.state.head.id)}"`;
   // Weak: the policies are the same for as long as the head is, size and proof change with each checkpoint.
-  const headers = { ...cacheControl(village.access), etag: `W/${head}` };
-  if (matches(call.c.req.header('if-none-match'), head))
+  const headers = { ...cacheControl(village.access), etag: `W/${etag}` };
+  if (matches(call.c.req.header('if-none-match'), etag))
     return { status: 304, headers, body: null };
-  const policies = [...state.policies].map(([policy, version]) => policyFacts(policy, version));
-  return jsonReply({ ...facts(village), policies, proof: await headProof(deps, village) }, headers);
+  const { answers } = requireLedger(deps.log);
+  const make = async (): Promise<TaggedAnswer> => ({ etag, body: await latestOf(deps, village) });
+  const { body } = await answers.of(village.record, latestName(village.id), make);
+  return { status: 200, headers: { ...headers, 'content-type': JSON_TYPE }, body };
+}
+
+function latestName(village: string): string {
+  return `latest ${village}`;
+}
+
+async function latestOf(deps: AppDeps, village: Village): Promise<Uint8Array> {
+  const policies = [...village.state.policies].map(([id, version]) => policyFacts(id, version));
+  return utf8(
+    JSON.stringify({ ...facts(village), policies, proof: await headProof(deps, village) }),
+  );
+}
+
+/**
+ * What `readLatest` answers to everybody, where it is at hand, for one of the requests of the village; undefined for all
+ * else, which `readLatest` has to decide. LogError rate-limited.
+ */
+export function latestAtHand(
+  { log, publisher }: Pick<AppDeps, 'log' | 'publisher'>,
+  village: string,
+): TaggedAnswer | undefined {
+  const { ledger } = log;
+  const record = publisher.published;
+  const state = ledger?.states.get(`village/${village}`);
+  const isPublic = state?.family === 'village' && state.law.visibility === 'public';
+  if (ledger === undefined || record === undefined || !isPublic) return undefined;
+  const answer = ledger.answers.known(record, latestName(village));
+  if (answer !== undefined) ledger.requests.take(ledger.states, readKind('public'), village);
+  return answer;
 }
 
 function policyFacts(

@@ -18,10 +18,12 @@ import { Verifiers } from '@writ/core/streams/verifiers';
 import { RequestBuckets } from '../admission/request-buckets.ts';
 import { HeldOpenings } from '../blobs/held-openings.ts';
 import type { BlobStore } from '../blobs/store.ts';
+import { DigestSet, sweepOpenings } from '../blobs/sweep.ts';
 import type { LogStore, StreamHead } from '../storage/port.ts';
 import { Denials } from './denials.ts';
 import { IndexTree, type ProvenStream } from './index-tree.ts';
 import type { LogClock } from './log-clock.ts';
+import { TreeAnswers } from './tree-answers.ts';
 
 /** No entry is sequenced under a state root older than this: it is what rules take for the time. */
 export const MAX_ROOT_AGE_SECONDS = 60;
@@ -74,10 +76,14 @@ export class Ledger {
   readonly #denials = new Denials();
   /** Keys of members and authors, ready from one statement to the next. */
   readonly verifiers: Verifiers = new Verifiers();
+  /** What readers are told again and again. */
+  readonly answers: TreeAnswers = new TreeAnswers();
   /** What is left of the requests of each village. */
   readonly requests: RequestBuckets;
   /** Openings of sealed statements; undefined: this log takes none. */
   readonly openings: HeldOpenings | undefined;
+  /** Commitments of the entries that were loaded. */
+  #commitments = new DigestSet();
 
   constructor(author: LogAuthor) {
     this.#author = author;
@@ -150,6 +156,17 @@ export class Ledger {
     this.published(publishedSize);
   }
 
+  /**
+   * Removes openings that a crash left behind, and gives their number. Once, behind `load` and before anything is added.
+   * LogError storage-failed.
+   */
+  async sweep(publishedAtMs: number): Promise<number> {
+    const known = this.#commitments;
+    this.#commitments = new DigestSet();
+    if (this.openings === undefined) return 0;
+    return sweepOpenings(this.openings.store, known, publishedAtMs);
+  }
+
   /** Takes a stored entry. Of the time before the published tree nothing but the states is kept. */
   #replay(entry: Uint8Array, index: number, publishedSize: number): void {
     const statement = decodeStatement(entry);
@@ -177,9 +194,10 @@ export class Ledger {
 
   /** LogError storage-corrupt when a sealed statement has lost its opening, which was durable before it. */
   #payloadOf(statement: Statement, index: number): Payload {
-    const payload = findPayload(statement, (commitment) =>
-      this.openings?.store.readSync(commitment),
-    );
+    const payload = findPayload(statement, (commitment) => {
+      this.#commitments.add(commitment);
+      return this.openings?.store.readSync(commitment);
+    });
     if (payload.kind !== 'sealed') return payload;
     throw new LogError(
       'storage-corrupt',

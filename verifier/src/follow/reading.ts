@@ -236,8 +236,7 @@ export class VillageReading {
     return this.#followed(() =>
       all.map((placed) => {
         const judged = this.#step(placed);
-        const { signer, statement } = judged;
-        if (signer !== undefined) checkStatementSignature(statement, signer);
+        if (judged.signer !== undefined) checkStatementSignature(judged.statement, judged.signer);
         return judged;
       }),
     );
@@ -245,14 +244,15 @@ export class VillageReading {
 
   /** As `finish`, with the signatures checked in the native thread pool where there is one. */
   async finishAsync(): Promise<Followed> {
+    const all = this.#inOrder();
     const checks = new SignatureChecks();
     const news: Judged[] = [];
     let fault: unknown;
     try {
-      for (const placed of this.#inOrder()) {
+      for (const placed of all) {
         const judged = this.#step(placed);
-        await checks.add(judged);
         news.push(judged);
+        if (judged.signer !== undefined) await checks.add(judged.statement, judged.signer);
       }
     } catch (error) {
       fault = error;
@@ -277,11 +277,10 @@ export class VillageReading {
   #followed(judge: () => readonly Judged[]): Followed {
     const { village } = this.#options;
     const { checkpoint, stateRoot } = this.#newest ?? bug('pages are missing');
-    const judged = step(this.#options.trace, 'rules', judge, ({ length }) => ({
+    const news = step(this.#options.trace, 'rules', judge, ({ length }) => ({
       why: `the rules of the village admit all ${length} statements, in the order of the log`,
     }));
-    const news = judged.map(({ signer: _, ...rest }) => rest);
-    const unchecked = judged.filter(({ signer }) => signer === undefined).length;
+    const unchecked = news.filter(({ signer }) => signer === undefined).length;
     const reduced = this.#states.get(`village/${village}`);
     const state = reduced?.family === 'village' ? reduced : null;
     const inbox = this.#states.get(`inbox/${village}`);

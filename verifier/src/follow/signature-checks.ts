@@ -10,24 +10,11 @@ const MAX_UNDER_WAY = 256;
 export class SignatureChecks {
   #underWay: Promise<unknown>[] = [];
 
-  /** Starts a check; nothing to check without a signer. Throws the first fault when it waits for the ones before. */
-  async add({
-    statement,
-    signer,
-  }: {
-    readonly statement: Statement;
-    readonly signer: Ed25519Verifier | undefined;
-  }): Promise<void> {
-    if (signer === undefined) return;
+  /** Starts a check. Throws the first fault when it has to wait for those before. */
+  async add(statement: Statement, signer: Ed25519Verifier): Promise<void> {
     const check = checkStatementSignatureAsync(statement, signer);
-    this.#underWay.push(
-      check.then(
-        () => undefined,
-        (error: unknown) => error,
-      ),
-    );
-    if (this.#underWay.length < MAX_UNDER_WAY) return;
-    const fault = await this.fault();
+    this.#underWay.push(check.catch((error: unknown) => error));
+    const fault = this.#underWay.length < MAX_UNDER_WAY ? undefined : await this.fault();
     if (fault !== undefined) throw fault;
   }
 
