@@ -3,16 +3,29 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { NodePayload } from '@writ/core/statements/kinds';
 import type { JsonValue } from '@writ/core/statements/jcs';
+import type { NodePayload } from '@writ/core/statements/kinds';
 import type { CallResult } from '@writ/policy/agent/driver-host';
 import type { DriverFailure, DriverFailureCode } from '@writ/policy/engine/driver-failure';
 import type { DriverAnswer, DriverCall } from '@writ/policy/engine/driver-manifest';
 import { InventoryIndex } from '@writ/policy/engine/inventory-index';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ENGINE_MANIFESTS, HOSTS, makeVillage, policy, policyId, snapshotOf } from './engine-village.ts';
-import { answerTo, EngineWorld, START_SECONDS, upsEvent, type WorldOptions } from './engine-world.ts';
+import {
+  ENGINE_MANIFESTS,
+  HOSTS,
+  makeVillage,
+  policy,
+  policyId,
+  snapshotOf,
+} from './engine-village.ts';
+import {
+  answerTo,
+  EngineWorld,
+  START_SECONDS,
+  upsEvent,
+  type WorldOptions,
+} from './engine-world.ts';
 import { item } from './inventories.ts';
 import { HYPERVISOR } from './sample-policies.ts';
 
@@ -93,7 +106,10 @@ test('a capability that the pinned package does not have keeps the policy from r
   );
   assert.equal(active, []);
   assert.equal(
-    idle.map(({ isOff, findings }) => [isOff, findings.find(({ severity }) => severity === 'blocker')?.code]),
+    idle.map(({ isOff, findings }) => [
+      isOff,
+      findings.find(({ severity }) => severity === 'blocker')?.code,
+    ]),
     [[false, 'capability-unknown']],
   );
 });
@@ -110,7 +126,9 @@ test('a package of another driver than the one that the host is for keeps the po
   assert.ok(idle[0]?.findings.some(({ code }) => code === 'driver-mismatch'));
 });
 
-test('a refresh that came back in part raises info to warn, and the call is made', async ({ dir }) => {
+test('a refresh that came back in part raises info to warn, and the call is made', async ({
+  dir,
+}) => {
   const asked: string[][] = [];
   const world = await start(dir, [policy(SHUTDOWN)], {
     inventory: () => inventory(true, 'running', 'running'),
@@ -124,7 +142,9 @@ test('a refresh that came back in part raises info to warn, and the call is made
   await world.close();
 });
 
-test('a target that is in the desired state is skipped with info, and its driver does nothing', async ({ dir }) => {
+test('a target that is in the desired state is skipped with info, and its driver does nothing', async ({
+  dir,
+}) => {
   const world = await start(dir, [policy(SHUTDOWN)], { inventory: () => inventory(false, 'off') });
   world.drivers.answer = (call) => ({ answer: inState(call, { severity: 'warn' }) });
   assert.equal(await world.results(upsEvent(0)), ['skipped: already-desired']);
@@ -141,10 +161,14 @@ test('a desired state that only an old inventory shows stays a warning', async (
   await world.close();
 });
 
-test('a host that cannot be reached is an error, and the other targets are tried', async ({ dir }) => {
+test('a host that cannot be reached is an error, and the other targets are tried', async ({
+  dir,
+}) => {
   const world = await start(dir, [policy(SHUTDOWN, TWO)]);
   world.drivers.answer = (call) =>
-    call.target === 'vm:101' ? failure('target-unreachable', 'reported') : { answer: answerTo(call) };
+    call.target === 'vm:101'
+      ? failure('target-unreachable', 'reported')
+      : { answer: answerTo(call) };
   const message = 'target-unreachable: as told by the test';
   assert.equal(await world.results(upsEvent(0)), [`skipped: ${message}`, 'succeeded']);
   assert.equal(world.drivers.verbs, ['shutdown vm:102']);
@@ -157,7 +181,9 @@ test('a host that cannot be reached is an error, and the other targets are tried
   await world.close();
 });
 
-test('a precondition that does not hold keeps the driver from acting, and is named', async ({ dir }) => {
+test('a precondition that does not hold keeps the driver from acting, and is named', async ({
+  dir,
+}) => {
   const world = await start(dir, [policy(SHUTDOWN)]);
   const check = { check: 'agent-running', ok: false, details: 'no answer' };
   world.drivers.answer = (call) => ({ answer: answerTo(call, { preconditions: [check] }) });
@@ -186,7 +212,9 @@ for (const [code, outcome, line] of [
   });
 }
 
-test('a fault of the node during a call leaves no intent open, and the event fails', async ({ dir }) => {
+test('a fault of the node during a call leaves no intent open, and the event fails', async ({
+  dir,
+}) => {
   const world = await start(dir, [policy()]);
   world.drivers.answer = () => {
     throw new TypeError('a fault of the node');
@@ -198,7 +226,9 @@ test('a fault of the node during a call leaves no intent open, and the event fai
   await world.close();
 });
 
-test('effects on other targets than that of the call are not believed, and raise the severity', async ({ dir }) => {
+test('effects on other targets than that of the call are not believed, and raise the severity', async ({
+  dir,
+}) => {
   const world = await start(dir, [policy()]);
   world.drivers.answer = (call) => ({
     answer: answerTo(call, {
@@ -219,7 +249,9 @@ test('effects on other targets than that of the call are not believed, and raise
   await world.close();
 });
 
-test('conditions are judged on facts; what is not known is recorded and does not hold', async ({ dir }) => {
+test('conditions are judged on facts; what is not known is recorded and does not hold', async ({
+  dir,
+}) => {
   const conditions = { all: [{ scope: 'ups', field: 'charge_pct', op: '<', value: 50 }] };
   const world = await start(dir, [policy({ conditions })]);
   assert.equal(await world.results(upsEvent(0)), []);
@@ -256,7 +288,9 @@ test('actions run in their order, each over its targets in theirs', async ({ dir
     { capability_id: 'vm.lifecycle', verb: 'suspend' },
     { capability_id: 'vm.lifecycle', verb: 'shutdown' },
   ];
-  const world = await start(dir, [policy({ actions }, { selector: { mode: 'list', value: '102, 101' } })]);
+  const world = await start(dir, [
+    policy({ actions }, { selector: { mode: 'list', value: '102, 101' } }),
+  ]);
   await world.handle(upsEvent(0));
   assert.equal(world.drivers.verbs, [
     'suspend vm:102',
@@ -267,7 +301,9 @@ test('actions run in their order, each over its targets in theirs', async ({ dir
   await world.close();
 });
 
-test('events beyond the queue of a host are refused with a record, and the others run', async ({ dir }) => {
+test('events beyond the queue of a host are refused with a record, and the others run', async ({
+  dir,
+}) => {
   const world = await start(dir, [policy({ idempotency_window: '1s' })], { maxWaiting: 3 });
   const subject = (i: number) => ({ subject: { kind: 'ups', id: `ups-${i}` } }) as const;
   const handled = await Promise.all(
@@ -280,7 +316,9 @@ test('events beyond the queue of a host are refused with a record, and the other
   await world.close();
 });
 
-test('more events at a time than the engine takes are refused, counted and recorded', async ({ dir }) => {
+test('more events at a time than the engine takes are refused, counted and recorded', async ({
+  dir,
+}) => {
   const world = await start(dir, [policy()], { maxEvents: 2 });
   const handled = await Promise.all([0, 1, 2, 3, 4].map((i) => world.handle(upsEvent(i))));
   assert.equal(
@@ -291,11 +329,14 @@ test('more events at a time than the engine takes are refused, counted and recor
   await world.close();
 });
 
-test('a full outbox holds destructive verbs back and lets others pass, and both can be seen', async ({ dir }) => {
-  const world = await start(dir, [
-    policy({ ...SHUTDOWN, name: 'destroys' }),
-    policy({ name: 'saves' }),
-  ], { limits: { softRows: 1 } });
+test('a full outbox holds destructive verbs back and lets others pass, and both can be seen', async ({
+  dir,
+}) => {
+  const world = await start(
+    dir,
+    [policy({ ...SHUTDOWN, name: 'destroys' }), policy({ name: 'saves' })],
+    { limits: { softRows: 1 } },
+  );
   assert.equal(await world.results(upsEvent(0)), ['succeeded', 'succeeded']);
   assert.is(world.node.outbox.status.isFull.destructive, true);
   world.pass(3_600_000);
@@ -305,7 +346,9 @@ test('a full outbox holds destructive verbs back and lets others pass, and both 
   await world.close();
 });
 
-test('beyond its last row the outbox lets nothing begin, and says later how much it lost', async ({ dir }) => {
+test('beyond its last row the outbox lets nothing begin, and says later how much it lost', async ({
+  dir,
+}) => {
   const world = await start(dir, [policy()], { limits: { softRows: 1, hardRows: 2 } });
   assert.equal(await world.results(upsEvent(0)), ['succeeded']);
   world.pass(3_600_000);
@@ -315,7 +358,9 @@ test('beyond its last row the outbox lets nothing begin, and says later how much
   await world.close();
 });
 
-test('an event far ahead is refused and an old one matches nothing; both are recorded', async ({ dir }) => {
+test('an event far ahead is refused and an old one matches nothing; both are recorded', async ({
+  dir,
+}) => {
   const world = await start(dir, [policy()]);
   assert.is((await world.handle(upsEvent(301_000))).kind, 'refused');
   assert.is((await world.handle(upsEvent(-86_400_001))).kind, 'old');

@@ -107,7 +107,9 @@ test('any set of policies does what a model that asks each of them says', async 
   await fc.assert(property, { numRuns: 60 });
 });
 
-test('an event of a kind or name that no policy waits for costs no policy anything', async ({ dir }) => {
+test('an event of a kind or name that no policy waits for costs no policy anything', async ({
+  dir,
+}) => {
   const world = await EngineWorld.start(
     dir,
     snapshotOf(makeVillage(new Map([[policyId(1), policy()]]), WITNESSED)),

@@ -8,6 +8,7 @@ import type { JsonValue } from '@writ/core/statements/jcs';
 import { Clockwork } from '@writ/policy/agent/clockwork';
 import { MatchState, SEEN_FOR_MS } from '@writ/policy/agent/match-state';
 import type { EngineEvent } from '@writ/policy/engine/event';
+import { MAX_RUNS } from '@writ/policy/engine/next-run';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeVillage, policy, policyId, snapshotOf } from './engine-village.ts';
@@ -111,9 +112,10 @@ test('timer.after runs on over a restart and comes due once', async ({ dir }) =>
   assert.equal(early.published, []);
   second.pass(1000);
   await early.clockwork.tick();
-  assert.equal(early.published.map(({ kind, ts }) => [kind, ts]), [
-    ['timer.after', new Date(after(300_000).wallMs).toISOString()],
-  ]);
+  assert.equal(
+    early.published.map(({ kind, ts }) => [kind, ts]),
+    [['timer.after', new Date(after(300_000).wallMs).toISOString()]],
+  );
   const [event] = early.published;
   assert.ok(event);
   assert.equal(await second.results(event), ['succeeded']);
@@ -129,7 +131,9 @@ test('timer.after runs on over a restart and comes due once', async ({ dir }) =>
   await third.close();
 });
 
-test('timer.after is cancelled when its state is left, and missed when the node slept through it', async ({ dir }) => {
+test('timer.after is cancelled when its state is left, and missed when the node slept through it', async ({
+  dir,
+}) => {
   const first = await start(dir, AFTER);
   await first.handle(state(0, 'mains-lost'));
   await first.handle(state(1000, 'mains-returned'));
@@ -140,7 +144,10 @@ test('timer.after is cancelled when its state is left, and missed when the node 
   const { clockwork, published, missed } = clockworkOf(second);
   await clockwork.tick();
   assert.equal(published, []);
-  assert.equal(missed.map(([, count]) => count), [1]);
+  assert.equal(
+    missed.map(([, count]) => count),
+    [1],
+  );
   assert.equal(second.state.timers, []);
   await second.close();
 });
@@ -161,17 +168,27 @@ test('runs of a schedule that the node slept through are missed and counted; the
   const second = await start(dir, HOURLY, TO_HOUR + 3 * 3_600_000 + 30_000);
   const { clockwork, published, missed } = clockworkOf(second);
   await clockwork.tick();
-  assert.equal(published.map(({ ts }) => ts), [
-    new Date(after(TO_HOUR + 3 * 3_600_000).wallMs).toISOString(),
-  ]);
-  assert.equal(missed.map(([, count]) => count), [3]);
+  assert.equal(
+    published.map(({ ts }) => ts),
+    [new Date(after(TO_HOUR + 3 * 3_600_000).wallMs).toISOString()],
+  );
+  assert.equal(
+    missed.map(([, count]) => count),
+    [3],
+  );
   await clockwork.tick();
   assert.is(published.length, 1);
   await second.close();
 });
 
-test('a run of a schedule happens once, also when the node crashes before it noted the time', async ({ dir }) => {
-  const first = await start(dir, { ...HOURLY, suppression_window: '1s', idempotency_window: '1s' }, TO_HOUR - 1000);
+test('a run of a schedule happens once, also when the node crashes before it noted the time', async ({
+  dir,
+}) => {
+  const first = await start(
+    dir,
+    { ...HOURLY, suppression_window: '1s', idempotency_window: '1s' },
+    TO_HOUR - 1000,
+  );
   const before = clockworkOf(first);
   first.pass(1000);
   await before.clockwork.tick();
@@ -179,7 +196,11 @@ test('a run of a schedule happens once, also when the node crashes before it not
   assert.ok(event);
   assert.equal(await first.results(event), ['succeeded']);
   await first.close();
-  const second = await start(dir, { ...HOURLY, suppression_window: '1s', idempotency_window: '1s' }, TO_HOUR + 20_000);
+  const second = await start(
+    dir,
+    { ...HOURLY, suppression_window: '1s', idempotency_window: '1s' },
+    TO_HOUR + 20_000,
+  );
   // As after a crash: nothing was noted since long before the run.
   await second.state.setMark(after(TO_HOUR - 10_000).wallMs);
   const again = clockworkOf(second);
@@ -190,7 +211,9 @@ test('a run of a schedule happens once, also when the node crashes before it not
   await second.close();
 });
 
-test('a clock that is set back repeats no run; one that is set ahead by a year is bounded', async ({ dir }) => {
+test('a clock that is set back repeats no run; one that is set ahead by a year is bounded', async ({
+  dir,
+}) => {
   const world = await start(dir, HOURLY, TO_HOUR - 1000);
   const { clockwork, published, missed } = clockworkOf(world);
   world.pass(2000);
@@ -205,7 +228,10 @@ test('a clock that is set back repeats no run; one that is set ahead by a year i
   const startedMs = performance.now();
   await clockwork.tick();
   assert.ok(performance.now() - startedMs < 1000);
-  assert.ok(missed.length === 1 && (missed[0]?.[1] ?? 0) > 1000);
+  assert.equal(
+    missed.map(([, count]) => count),
+    [MAX_RUNS],
+  );
   await world.close();
 });
 
@@ -226,7 +252,9 @@ const HOOK: Fields = {
   idempotency_window: '1s',
 };
 
-test('a webhook that is sent again is dropped and counted, also after a restart', async ({ dir }) => {
+test('a webhook that is sent again is dropped and counted, also after a restart', async ({
+  dir,
+}) => {
   const first = await start(dir, HOOK);
   assert.equal(await first.results(webhook(0), true), ['succeeded']);
   first.pass(5000);
@@ -240,25 +268,34 @@ test('a webhook that is sent again is dropped and counted, also after a restart'
   await second.close();
 });
 
-test('ids of events from outside are forgotten once nobody can send them again', async ({ dir }) => {
+test('ids of events from outside are forgotten once nobody can send them again', async ({
+  dir,
+}) => {
   const world = await start(dir, HOOK);
   await world.handle(webhook(0), true);
   world.pass(SEEN_FOR_MS + 1);
   await world.handle(webhook(SEEN_FOR_MS), true);
   const { prefix } = world.node.outbox;
-  const rows = await world.node.journal.rows({ from: `${prefix}e/s/`, to: `${prefix}e/s/~`, limit: 10 });
+  const rows = await world.node.journal.rows({
+    from: `${prefix}e/s/`,
+    to: `${prefix}e/s/~`,
+    limit: 10,
+  });
   assert.is(rows.length, 1);
   await world.close();
 });
 
-test('an event that the node was at when it stopped is on record at the next start, once', async ({ dir }) => {
+test('an event that the node was at when it stopped is on record at the next start, once', async ({
+  dir,
+}) => {
   const first = await start(dir, HOOK);
   // The id is durable, and then the power goes.
   await first.state.see('ab'.repeat(32), first.clock.wallMs);
   await first.close();
   const second = await start(dir, HOOK, 1000);
   assert.equal(second.state.interrupted, ['ab'.repeat(32)]);
-  await second.handle(upsEvent(1000));
+  // Behind what the start wrote.
+  await second.node.journal.run(() => {});
   assert.equal(await second.suppressed(), { 'event-interrupted': 1 });
   await second.close();
   const third = await start(dir, HOOK, 2000);
@@ -289,7 +326,11 @@ test('the memory that is read back is the one that was written', async ({ dir })
   const world = await start(dir, AFTER);
   await world.handle(state(0, 'mains-lost'));
   await world.state.setMark(after(5).wallMs);
-  const again = await MatchState.open(world.node.journal, world.node.outbox.prefix, after(6).wallMs);
+  const again = await MatchState.open(
+    world.node.journal,
+    world.node.outbox.prefix,
+    after(6).wallMs,
+  );
   assert.equal(again.timers, world.state.timers);
   assert.is(again.markMs, after(5).wallMs);
   await world.close();

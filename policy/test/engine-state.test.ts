@@ -71,10 +71,11 @@ test('what was not verified is no village: neither to the compiler nor at run ti
   };
   // @ts-expect-error an object of the same shape is not verified
   assert.throws(() => EngineSnapshot.build({ ...parts, verified: lookalike }), TypeError);
-  const withPrototype: VerifiedVillage = Object.assign(
-    Object.create(VerifiedVillage.prototype),
-    { village: VILLAGE, checkpoint: verified.checkpoint, state: verified.state },
-  );
+  const withPrototype: VerifiedVillage = Object.assign(Object.create(VerifiedVillage.prototype), {
+    village: VILLAGE,
+    checkpoint: verified.checkpoint,
+    state: verified.state,
+  });
   assert.throws(() => EngineSnapshot.build({ ...parts, verified: withPrototype }), TypeError);
   const copy = Object.create(verified) as VerifiedVillage;
   assert.throws(() => EngineSnapshot.build({ ...parts, verified: copy }), TypeError);
@@ -84,18 +85,26 @@ test('what was not verified is no village: neither to the compiler nor at run ti
   assert.throws(() => EngineSnapshot.build({ ...parts, verified: verified.state }), TypeError);
 });
 
-test('nobody but a reading makes a verified village, and nobody but `build` a snapshot', async ({ dir }) => {
+test('nobody but a reading makes a verified village, and nobody but `build` a snapshot', async ({
+  dir,
+}) => {
   const parts = partsOf(village());
   const { checkpoint, state } = parts.verified;
+  const seal: unique symbol = Symbol('a verified village');
   // @ts-expect-error the seal is not exported
-  assert.throws(() => new VerifiedVillage(Symbol('a verified village'), VILLAGE, checkpoint, state), TypeError);
+  const forge = () => new VerifiedVillage(seal, VILLAGE, checkpoint, state);
+  assert.throws(forge, TypeError);
   // @ts-expect-error the constructor is private
-  assert.throws(() => new EngineSnapshot(Symbol('an engine snapshot'), parts, state, []), TypeError);
+  const forgeSnapshot = () => new EngineSnapshot(seal, parts, state, []);
+  assert.throws(forgeSnapshot, TypeError);
   const world = await EngineWorld.start(dir, undefined);
   const snapshot = EngineSnapshot.build(parts);
   // @ts-expect-error a document is no snapshot
   assert.throws(() => world.engine.swap(policy()), TypeError);
-  const lookalike: EngineSnapshot = Object.assign(Object.create(EngineSnapshot.prototype), snapshot);
+  const lookalike: EngineSnapshot = Object.assign(
+    Object.create(EngineSnapshot.prototype),
+    snapshot,
+  );
   assert.throws(() => world.engine.swap(lookalike), TypeError);
   const before = Object.create(snapshot) as EngineSnapshot;
   assert.throws(() => EngineSnapshot.build({ ...parts, before }), TypeError);
@@ -173,7 +182,9 @@ test('keep-last-good goes on with old state; its age can be seen', async ({ dir 
   await world.close();
 });
 
-test('fail-closed holds destructive verbs back once the state is too old, and says so', async ({ dir }) => {
+test('fail-closed holds destructive verbs back once the state is too old, and says so', async ({
+  dir,
+}) => {
   const made = village(START_SECONDS, { staleness: { mode: 'fail-closed', maxSeconds: 60 } });
   const world = await EngineWorld.start(dir, snapshotOf(made));
   world.pass(60_000);
@@ -182,13 +193,19 @@ test('fail-closed holds destructive verbs back once the state is too old, and sa
   assert.equal(await world.results(upsEvent(3_660_000)), ['succeeded', 'held: state-stale']);
   assert.equal(await world.suppressed(), { 'state-stale': 1 });
   // News that a witness signed lets it go on.
-  world.engine.swap(snapshotOf(village(START_SECONDS + 3660, { staleness: { mode: 'fail-closed', maxSeconds: 60 } })));
+  world.engine.swap(
+    snapshotOf(
+      village(START_SECONDS + 3660, { staleness: { mode: 'fail-closed', maxSeconds: 60 } }),
+    ),
+  );
   world.pass(3_600_000 - 3_590_000);
   assert.equal((await world.results(upsEvent(3_670_000)))[1], 'succeeded');
   await world.close();
 });
 
-test('freeze holds every verb back, and a pass lets them through until its end', async ({ dir }) => {
+test('freeze holds every verb back, and a pass lets them through until its end', async ({
+  dir,
+}) => {
   const made = village(START_SECONDS, { staleness: { mode: 'freeze', maxSeconds: 60 } });
   const world = await EngineWorld.start(dir, snapshotOf(made));
   world.pass(61_000);
@@ -221,7 +238,9 @@ test('a clock that is set back makes no state fresh and no pass longer', async (
   await world.close();
 });
 
-test('a node whose clock is behind its witnesses does not know how old its state is', async ({ dir }) => {
+test('a node whose clock is behind its witnesses does not know how old its state is', async ({
+  dir,
+}) => {
   const made = village(START_SECONDS, { staleness: { mode: 'freeze', maxSeconds: 86_400 } });
   const now = after(-MAX_BEHIND_MS - 1);
   const world = await EngineWorld.start(dir, snapshotOf(made), { now });
@@ -244,7 +263,10 @@ test('what did not change is not compiled again, and no event parses a policy', 
   assert.is(asked, 2);
   const second = EngineSnapshot.build({ ...parts, before: first });
   assert.is(asked, 2);
-  assert.equal(second.active.map((active, i) => active === first.active[i]), [true, true]);
+  assert.equal(
+    second.active.map((active, i) => active === first.active[i]),
+    [true, true],
+  );
   const world = await EngineWorld.start(dir, second);
   const { parse } = JSON;
   let parsed = 0;

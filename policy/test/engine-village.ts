@@ -14,21 +14,22 @@ import type { Constitution } from '@writ/core/statements/kinds/constitution';
 import { decodeStatement, signStatement } from '@writ/core/statements/statement';
 import { contextAt, reduce, type StreamState } from '@writ/core/streams/reduce';
 import { encodeStreamState } from '@writ/core/streams/state-codec';
+import { EngineSnapshot } from '@writ/policy/agent/snapshot';
 import type { CompileHost } from '@writ/policy/engine/compile-capability';
 import type { Capability, DriverManifest } from '@writ/policy/engine/driver-manifest';
 import type { InventoryIndex } from '@writ/policy/engine/inventory-index';
-import { EngineSnapshot } from '@writ/policy/agent/snapshot';
-import { type SavedVillage, VerifiedVillage, VillageReading } from '@writ/verifier/follow/reading';
+import {
+  type SavedVillage,
+  type VerifiedVillage,
+  VillageReading,
+} from '@writ/verifier/follow/reading';
 import { HOST_ID, HYPERVISOR, MANIFESTS, VM_LIFECYCLE } from './sample-policies.ts';
 import { CONSTITUTION, FOUNDER, LOG, VILLAGE } from './villages.ts';
 
 export const WITNESS = createSigner('witness.example/one', 0x04, new Uint8Array(32).fill(3));
 
-export const TRUST: TrustPolicy = parsePolicy(
-  utf8(
-    `log ${formatVkey(LOG)}\nwitness one ${formatVkey(WITNESS)}\nquorum one\n`,
-  ),
-);
+export const TRUST_TEXT = `log ${formatVkey(LOG)}\nwitness one ${formatVkey(WITNESS)}\nquorum one\n`;
+export const TRUST: TrustPolicy = parsePolicy(utf8(TRUST_TEXT));
 
 /** A capability that nobody can try without doing it, and one that destroys nothing. */
 const SNAPSHOT: Capability = {
@@ -48,7 +49,13 @@ const SNAPSHOT: Capability = {
     },
   },
 };
-const KILL: Capability = { ...SNAPSHOT, id: 'vm.kill', verbs: ['kill'], destructive: ['kill'], params: {} };
+const KILL: Capability = {
+  ...SNAPSHOT,
+  id: 'vm.kill',
+  verbs: ['kill'],
+  destructive: ['kill'],
+  params: {},
+};
 
 /** The hypervisor of the samples, with two capabilities more. */
 export const ENGINE_MANIFESTS: ReadonlyMap<string, DriverManifest> = new Map(
@@ -66,7 +73,9 @@ export function policyId(number: number): string {
 }
 
 export function hostId(number: number): string {
-  return number === 0 ? HOST_ID : `00000000-0000-4000-9000-${number.toString(16).padStart(12, '0')}`;
+  return number === 0
+    ? HOST_ID
+    : `00000000-0000-4000-9000-${number.toString(16).padStart(12, '0')}`;
 }
 
 type Fields = { readonly [name: string]: JsonValue };
@@ -95,6 +104,8 @@ export interface VillageOptions {
   readonly law?: Partial<Constitution>;
   /** When the witness signed. */
   readonly witnessedSeconds: number;
+  /** Size of the tree of the checkpoint; nobody looks behind its root here. */
+  readonly treeSize?: number;
 }
 
 export interface MadeVillage {
@@ -106,7 +117,7 @@ export interface MadeVillage {
 /** A village in which each of `policies`, by their ids, is in force. */
 export function makeVillage(
   policies: ReadonlyMap<string, JsonValue>,
-  { law, witnessedSeconds }: VillageOptions,
+  { law, witnessedSeconds, treeSize }: VillageOptions,
 ): MadeVillage {
   const specs = new Map<string, Uint8Array>();
   const payloads: Payload[] = [
@@ -120,7 +131,7 @@ export function makeVillage(
   const state = replay(payloads);
   const text = formatCheckpoint({
     origin: LOG.name,
-    size: BigInt(2 * payloads.length + 1),
+    size: BigInt(treeSize ?? 2 * payloads.length + 1),
     root: sha256(utf8(`root ${payloads.length}`)),
     extensions: [],
   });
@@ -169,7 +180,10 @@ export const HOSTS: ReadonlyMap<string, CompileHost> = new Map(
 function replay(payloads: readonly Payload[]): StreamState {
   const stream = `village/${VILLAGE}`;
   const states = new Map<string, StreamState>();
-  const signer = { publicKey: FOUNDER.publicKey, sign: (message: Uint8Array) => FOUNDER.signRaw(message) };
+  const signer = {
+    publicKey: FOUNDER.publicKey,
+    sign: (message: Uint8Array) => FOUNDER.signRaw(message),
+  };
   let previous: Uint8Array | null = null;
   for (const [seq, payload] of payloads.entries()) {
     const bytes: Uint8Array = signStatement(

@@ -7,7 +7,13 @@ import type { JsonValue } from '@writ/core/statements/jcs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeVillage, policy, policyId, snapshotOf } from './engine-village.ts';
-import { answerTo, EngineWorld, START_SECONDS, upsEvent, type WorldOptions } from './engine-world.ts';
+import {
+  answerTo,
+  EngineWorld,
+  START_SECONDS,
+  upsEvent,
+  type WorldOptions,
+} from './engine-world.ts';
 import { after } from './node-world.ts';
 
 const test = suite<{ dir: string }>('engine windows', { dir: '' });
@@ -27,7 +33,10 @@ function start(
   policies: readonly Fields[],
   options: WorldOptions = {},
 ): Promise<EngineWorld> {
-  const documents = policies.map((fields, i): [string, JsonValue] => [policyId(i + 1), policy(fields)]);
+  const documents = policies.map((fields, i): [string, JsonValue] => [
+    policyId(i + 1),
+    policy(fields),
+  ]);
   const made = makeVillage(new Map(documents), { witnessedSeconds: START_SECONDS });
   return EngineWorld.start(dir, snapshotOf(made), options);
 }
@@ -35,10 +44,14 @@ function start(
 const kinds = (records: readonly { readonly kind: string }[]): string[] =>
   records.map(({ kind }) => kind);
 
-test('a thousand duplicates at once give one call, and a record for each of the others', async ({ dir }) => {
+test('a thousand duplicates at once give one call, and a record for each of the others', async ({
+  dir,
+}) => {
   const world = await start(dir, [{ suppression_window: '1s' }], { maxWaiting: 2000 });
   await Promise.all(
-    Array.from({ length: 1000 }, (_, i) => world.handle(upsEvent(i, { subject: { kind: 'ups', id: `ups-${i}` } }))),
+    Array.from({ length: 1000 }, (_, i) =>
+      world.handle(upsEvent(i, { subject: { kind: 'ups', id: `ups-${i}` } })),
+    ),
   );
   assert.is(world.drivers.calls.length, 1);
   assert.equal(await world.suppressed(), { 'suppressed-idempotent': 999 });
@@ -48,21 +61,28 @@ test('a thousand duplicates at once give one call, and a record for each of the 
     'execution-suppressed',
   ]);
   const { rows } = await world.node.ledger.index.page(policyId(1));
-  assert.equal(rows.map(({ state, severity, count }) => [state, severity, count]), [
-    ['suppressed', 'info', 999],
-    ['succeeded', 'info', 1],
-  ]);
+  assert.equal(
+    rows.map(({ state, severity, count }) => [state, severity, count]),
+    [
+      ['suppressed', 'info', 999],
+      ['succeeded', 'info', 1],
+    ],
+  );
   await world.close();
 });
 
-test('two policies that want the same of one target call once, whichever runs first', async ({ dir }) => {
+test('two policies that want the same of one target call once, whichever runs first', async ({
+  dir,
+}) => {
   const world = await start(dir, [{ name: 'first' }, { name: 'second' }]);
   assert.equal(await world.results(upsEvent(0)), ['succeeded', 'held: suppressed-idempotent']);
   assert.is(world.drivers.calls.length, 1);
   await world.close();
 });
 
-test('idempotency is asked before suppression, and a look ahead spares the driver a question', async ({ dir }) => {
+test('idempotency is asked before suppression, and a look ahead spares the driver a question', async ({
+  dir,
+}) => {
   const world = await start(dir, [
     {
       suppression_window: '10m',
@@ -75,7 +95,9 @@ test('idempotency is asked before suppression, and a look ahead spares the drive
   await world.close();
 });
 
-test('the suppression window holds for its policy and subject alone, and ends by the clock', async ({ dir }) => {
+test('the suppression window holds for its policy and subject alone, and ends by the clock', async ({
+  dir,
+}) => {
   const world = await start(dir, [{ suppression_window: '10m', idempotency_window: '1s' }]);
   const other = { subject: { kind: 'ups', id: 'other' } } as const;
   assert.equal(await world.results(upsEvent(0)), ['succeeded']);
@@ -89,7 +111,9 @@ test('the suppression window holds for its policy and subject alone, and ends by
   await world.close();
 });
 
-test('a match for which nothing has to be done begins the suppression window too', async ({ dir }) => {
+test('a match for which nothing has to be done begins the suppression window too', async ({
+  dir,
+}) => {
   const empty = policy(
     { suppression_window: '10m' },
     { selector: { mode: 'query', value: 'name ~ "lab-*"' } },
@@ -108,7 +132,9 @@ for (const [what, jumpMs] of [
   ['back by a day', -86_400_000],
   ['ahead by a day', 86_400_000],
 ] as const) {
-  test(`a wall clock that jumps ${what} neither opens nor keeps a window within a run`, async ({ dir }) => {
+  test(`a wall clock that jumps ${what} neither opens nor keeps a window within a run`, async ({
+    dir,
+  }) => {
     const world = await start(dir, [{ suppression_window: '10m', idempotency_window: '10m' }]);
     assert.equal(await world.results(upsEvent(0)), ['succeeded']);
     world.clock.wallMs += jumpMs;
@@ -121,7 +147,9 @@ for (const [what, jumpMs] of [
   });
 }
 
-test('windows survive a restart, and a clock that went back over it keeps them closed', async ({ dir }) => {
+test('windows survive a restart, and a clock that went back over it keeps them closed', async ({
+  dir,
+}) => {
   const policies = [{ suppression_window: '10m', idempotency_window: '10m' }];
   const first = await start(dir, policies);
   await first.handle(upsEvent(0));
@@ -133,13 +161,17 @@ test('windows survive a restart, and a clock that went back over it keeps them c
   const third = await start(dir, policies, { now: { wallMs, steadyMs: 0 } });
   assert.equal(await third.results(upsEvent(-86_400_000)), ['held: suppressed-idempotent']);
   third.pass(599_000);
-  assert.equal(await third.results(upsEvent(-86_400_000 + 599_000)), ['held: suppressed-idempotent']);
+  assert.equal(await third.results(upsEvent(-86_400_000 + 599_000)), [
+    'held: suppressed-idempotent',
+  ]);
   third.pass(1000);
   assert.equal(await third.results(upsEvent(-86_400_000 + 600_000)), ['succeeded']);
   await third.close();
 });
 
-test('a policy that stops keeps later ones from the event once it has an intent', async ({ dir }) => {
+test('a policy that stops keeps later ones from the event once it has an intent', async ({
+  dir,
+}) => {
   const world = await start(dir, [
     { stop_on_match: true, idempotency_window: '1s', suppression_window: '10m' },
     { actions: [taking('second')] },
@@ -153,7 +185,9 @@ test('a policy that stops keeps later ones from the event once it has an intent'
   await world.close();
 });
 
-test('a later policy does not begin before it is known whether the one before stops', async ({ dir }) => {
+test('a later policy does not begin before it is known whether the one before stops', async ({
+  dir,
+}) => {
   let end: () => void = () => {};
   const world = await start(dir, [
     { stop_on_match: true, actions: [{ capability_id: 'vm.lifecycle', verb: 'shutdown' }] },

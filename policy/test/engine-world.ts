@@ -1,8 +1,9 @@
 // The engine with a ledger and an outbox in a folder, a clock that is moved by hand, and drivers that only write down
 // what they are asked.
 
-import type { CallResult } from '@writ/policy/agent/driver-host';
+import type { NodePayload } from '@writ/core/statements/kinds';
 import { CallQueue } from '@writ/policy/agent/call-queue';
+import type { CallResult } from '@writ/policy/agent/driver-host';
 import { Engine, type Handled } from '@writ/policy/agent/engine';
 import { Facts } from '@writ/policy/agent/facts';
 import { MatchState } from '@writ/policy/agent/match-state';
@@ -12,9 +13,8 @@ import type { EngineSnapshot } from '@writ/policy/agent/snapshot';
 import type { VerifiedDriverDigest } from '@writ/policy/engine/driver-digest';
 import type { DriverAnswer, DriverCall } from '@writ/policy/engine/driver-manifest';
 import type { EngineEvent } from '@writ/policy/engine/event';
-import type { InventoryIndex } from '@writ/policy/engine/inventory-index';
 import { driverKey } from '@writ/policy/engine/idempotency-key';
-import type { NodePayload } from '@writ/core/statements/kinds';
+import type { InventoryIndex } from '@writ/policy/engine/inventory-index';
 import { type Node, type NodeOptions, payloads, START, startNode } from './node-world.ts';
 
 export const START_SECONDS: number = START.wallMs / 1000;

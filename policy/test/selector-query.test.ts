@@ -1,6 +1,7 @@
 import { resolve } from '@writ/policy/engine/selector';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { fastestMs } from './fastest.ts';
 import { indexOf, item } from './inventories.ts';
 import { read, refusal } from './selectors.ts';
 
@@ -102,6 +103,47 @@ queries('what is no query is a blocker that says where', () => {
   assert.is(refusal(terms(65), 'vm', 'query')?.code, 'selector-too-large');
   assert.ok(read(`name = ${'a'.repeat(505)}`, 'vm', 'query'));
   assert.is(refusal(`name = ${'a'.repeat(506)}`, 'vm', 'query')?.code, 'selector-too-large');
+});
+
+const MANY = indexOf(
+  ...Array.from({ length: 100_000 }, (_, i) =>
+    item(`vm:${100_000 + i}`, {
+      name: `web-${i % 977}-node-${i}`,
+      labels: { note: `${i} ${'aaab'.repeat(30)}` },
+    }),
+  ),
+);
+
+queries('a query has at most four globs, wherever they stand', () => {
+  const globs = (count: number) => Array.from({ length: count }, (_, i) => `name ~ a${i}*`);
+  read(globs(4).join(' or '), 'vm', 'query');
+  const found = refusal(
+    `(${globs(3).join(' or ')}) and not (id ~ 1* or label.x ~ b*)`,
+    'vm',
+    'query',
+  );
+  assert.is(found?.code, 'selector-too-large');
+});
+
+queries('no query has long to look at a hundred thousand targets: it is refused, not cut', () => {
+  for (const [query, isRefused] of [
+    ['name ~ *?1?*', false],
+    ['not name ~ *?*', false],
+    ['id ~ *?9?9?*', false],
+    ['label.note ~ *b?a?a?a?a*', true],
+    [`name ~ *${'?'.repeat(200)}*${'n?'.repeat(60)}*`, true],
+    ['not name ~ *?* and not id ~ *?* or label.note ~ *a?a* or label.note ~ *b?b*', true],
+  ] as const) {
+    const parsed = read(query, 'vm', 'query');
+    resolve(parsed, MANY, DYNAMIC);
+    const took = fastestMs(() => resolve(parsed, MANY, DYNAMIC));
+    const { resolution, findings } = resolve(parsed, MANY, DYNAMIC);
+    const message = findings.find(({ code }) => code === 'selector-too-large')?.message ?? '';
+    assert.is(message.includes('too much to look at'), isRefused, query);
+    if (isRefused) assert.equal(resolution.ids, []);
+    // A bound for a slow machine that does other things too; without the limit it is seconds.
+    assert.ok(took < 150, `${query}: ${took} ms`);
+  }
 });
 
 queries.run();

@@ -30,7 +30,12 @@ const RULE = {
 export const CONSTITUTION: Constitution = {
   members: [{ name: 'ada', roles: ['admin'], weight: 1, keys: [FOUNDER.publicKey] }],
   rules: { policy: RULE, constitution: RULE, members: RULE },
-  limits: { statementsPerDay: 100_000, proposalsOpen: 16, specBytes: 64_000, requestsPerMinute: 1_000_000 },
+  limits: {
+    statementsPerDay: 100_000,
+    proposalsOpen: 16,
+    specBytes: 64_000,
+    requestsPerMinute: 1_000_000,
+  },
   quarantine: null,
   staleness: { mode: 'keep-last-good', maxSeconds: 3600 },
   visibility: 'public',

@@ -1,14 +1,12 @@
 // A policy in force, ready for events: parsed and compiled once, when the snapshot is made.
 
-import { formatHex, parseUtf8 } from '@writ/core/bytes';
+import { formatHex, parseHex, parseUtf8 } from '@writ/core/bytes';
+import { bug } from '@writ/core/errors';
 import { sha256 } from '@writ/core/sha256';
-import type { JsonValue } from '@writ/core/statements/jcs';
-import { parsePolicySpec } from '@writ/core/statements/kinds/policy-spec';
 import { type CompileOptions, compile } from '../engine/compile.ts';
-import type { PolicyDigests } from '../engine/digests.ts';
 import { type VerifiedDriverDigest, verifiedDriverDigest } from '../engine/driver-digest.ts';
 import type { Capability, DriverManifest } from '../engine/driver-manifest.ts';
-import { matchKeys, type PreparedMatch, prepareMatch } from '../engine/event-match.ts';
+import { type PreparedMatch, prepareMatch } from '../engine/event-match.ts';
 import type { Finding } from '../engine/finding.ts';
 import type { PolicyIr, Resolution } from '../engine/policy-ir.ts';
 import { type ParsedSelector, parseSelector } from '../engine/selector.ts';
@@ -26,16 +24,18 @@ export interface PolicyRef {
 }
 
 /** What a policy needs of its surroundings to be compiled. */
-export type PolicySurroundings = Pick<CompileOptions, 'manifests' | 'hosts' | 'inventory'>;
+export type PolicySurroundings = Pick<
+  CompileOptions,
+  'manifests' | 'hosts' | 'inventory' | 'resolution'
+>;
 
 /** A policy that runs. */
 export interface ActivePolicy {
   readonly ref: PolicyRef;
   readonly ir: PolicyIr;
-  readonly digests: PolicyDigests;
+  /** SHA-256 of the canonical IR. */
+  readonly irDigest: Uint8Array;
   readonly match: PreparedMatch;
-  /** Keys under which events look for it. */
-  readonly keys: readonly string[];
   readonly driver: VerifiedDriverDigest;
   readonly manifest: DriverManifest;
   /** The capability of each action. */
@@ -79,7 +79,8 @@ export function activate(
     return { ref, isOff: false, findings };
   const match = prepareMatch(ir.match);
   return {
-    ...{ ref, ir, digests, match, keys: matchKeys(match), manifest, resolution, findings },
+    ...{ ref, ir, match, manifest, resolution, findings },
+    irDigest: parseHex(digests.ir) ?? bug('a digest is not hexadecimal'),
     driver: verifiedDriverDigest(pinned),
     capabilities: ir.plan.map(({ capability }) => capabilityOf(manifest, capability)),
     selector: parsed,
@@ -113,12 +114,12 @@ function membersOf(value: unknown): ReadonlyMap<string, unknown> {
   return new Map(typeof value === 'object' && value !== null ? Object.entries(value) : []);
 }
 
-function documentOf(spec: Uint8Array): JsonValue {
+// The reducer of the village admitted nothing but canonical JSON under the digest that `activate` compares.
+function documentOf(spec: Uint8Array): unknown {
   try {
-    return parsePolicySpec(spec);
+    return JSON.parse(parseUtf8(spec) ?? 'null');
   } catch {
-    // The reducer of the village admits canonical JSON alone; anything else is a blocker of the schema.
-    return parseUtf8(spec) ?? null;
+    return null;
   }
 }
 

@@ -62,6 +62,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     example: 'writ-node executions 6f1d1b54-3c1e-4f0a-9d57-0c9b3d2f7a11',
   },
   {
+    name: 'resume',
+    operands: [],
+    about: 'let records go on after their stream was stopped, once you know who else wrote to it',
+    options: [],
+    example: 'writ-node resume',
+  },
+  {
     name: 'event',
     operands: ['FILE'],
     about: 'hand an event to the node that runs, as JSON (- reads standard input)',

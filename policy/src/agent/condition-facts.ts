@@ -13,12 +13,12 @@ import type { Facts } from './facts.ts';
 /** States of a virtual machine that count as running. */
 const RUNNING: ReadonlySet<string> = new Set(['running', 'on']);
 
-/** The facts for one policy and one event. `inventory` is that of the host of the policy. */
+/** The facts for one policy and one event. `inventory` gives that of the host of the policy, when a condition asks. */
 export function conditionFacts(
   facts: Facts,
   { ir, selector }: Pick<ActivePolicy, 'ir' | 'selector'>,
   event: EngineEvent,
-  inventory: InventoryIndex | undefined,
+  inventory: () => InventoryIndex | undefined,
 ): ConditionFacts {
   const subject = subjectKey(event);
   const host = `host/${ir.targets.host_id}`;
@@ -31,7 +31,7 @@ export function conditionFacts(
       case 'metric':
         return facts.value(subject, field) ?? facts.value(host, field);
       case 'vm':
-        return countOf(field, ir.targets.target_type === 'vm' ? selector : undefined, inventory);
+        return countOf(field, ir.targets.target_type === 'vm' ? selector : undefined, inventory());
       default:
         return undefined;
     }
@@ -40,11 +40,14 @@ export function conditionFacts(
 
 /** Of the UPS that the event is about, or of the only one that there is. */
 function ups(facts: Facts, subject: string, field: string): Scalar | readonly string[] | undefined {
-  const known = facts.subjects('ups');
-  const about = subject.startsWith('ups/') ? subject : known.length === 1 ? known[0] : undefined;
+  const about = subject.startsWith('ups/') ? subject : onlyOne(facts.subjects('ups'));
   if (about === undefined) return undefined;
   if (field === 'state') return facts.states(about);
   return facts.value(about, `ups.${field}`);
+}
+
+function onlyOne(known: readonly string[]): string | undefined {
+  return known.length === 1 ? known[0] : undefined;
 }
 
 function countOf(

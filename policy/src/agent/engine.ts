@@ -7,6 +7,7 @@ import { evaluate } from '../engine/condition.ts';
 import type { EngineEvent } from '../engine/event.ts';
 import { isMatch } from '../engine/event-match.ts';
 import { eventId, judgeEventTime } from '../engine/event-schema.ts';
+import type { InventoryIndex } from '../engine/inventory-index.ts';
 import { matchEvent, subjectKey } from '../engine/latch.ts';
 import { stepTimers } from '../engine/timers.ts';
 import type { ActivePolicy } from './active-policy.ts';
@@ -14,7 +15,7 @@ import type { CallQueue } from './call-queue.ts';
 import { conditionFacts } from './condition-facts.ts';
 import type { Facts } from './facts.ts';
 import { Freshness } from './freshness.ts';
-import type { MatchState } from './match-state.ts';
+import { type MatchState, NO_LATCHES } from './match-state.ts';
 import {
   type IdentifiedEvent,
   type PolicyRunRecord,
@@ -171,7 +172,7 @@ export class Engine {
     const { facts, targets, ledger, now } = this.#parts;
     if (!this.#isTriggered(policy, event, writes)) return false;
     if (policy.ir.match.conditions.length === 0) return true;
-    const inventory = targets.index(policy.ir.targets.host_id);
+    const inventory = (): InventoryIndex | undefined => targets.index(policy.ir.targets.host_id);
     const known = conditionFacts(facts, policy, event, inventory);
     const { holds, unknown } = evaluate(policy.ir.match.conditions, known);
     if (unknown.length === 0) return holds;
@@ -190,8 +191,10 @@ export class Engine {
   ): boolean {
     const { state, now } = this.#parts;
     const before = state.latchesOf(ref.id);
-    if (match.logic === 'ANY' && before.length === 0)
-      return match.triggers.some((trigger) => isMatch(trigger, event));
+    if (match.logic === 'ANY' && before === NO_LATCHES) {
+      for (const trigger of match.triggers) if (isMatch(trigger, event)) return true;
+      return false;
+    }
     const { matched, latches } = matchEvent(match, before, event, now().wallMs);
     push(writes, state.setLatches(ref.id, latches));
     return matched;

@@ -33,6 +33,12 @@ export interface Reader {
   readonly origin: string;
 }
 
+/** Which node, by its own name in a village. */
+export interface NodeName {
+  readonly village: string;
+  readonly node: string;
+}
+
 /** What became of one statement of a batch. */
 export type Submitted =
   | { readonly index: number; readonly isDuplicate: boolean }
@@ -78,6 +84,30 @@ export class LogClient {
       'content-type': 'application/octet-stream',
     };
     await this.#ask(path, { method: 'PUT', headers, body: Uint8Array.from(bytes) });
+  }
+
+  /** What the log asks a node for, as JSON.parse returned it; undefined: nothing within `waitSeconds`. */
+  async nodeRequest(
+    { village, node }: NodeName,
+    waitSeconds: number,
+    reader: Reader,
+  ): Promise<unknown> {
+    const path = `api/nodes/${village}/${node}/requests?wait=${waitSeconds}`;
+    const body = await this.#ask(path, { headers: this.#signed('GET', path, reader) });
+    return body.length === 0 ? undefined : parseJsonBody(body);
+  }
+
+  /** Answers a request; `digest` is the SHA-256 of `answer` in hexadecimal, and so under the signature. */
+  async nodeAnswer(
+    { village, node }: NodeName,
+    request: string,
+    digest: string,
+    answer: Uint8Array,
+    reader: Reader,
+  ): Promise<void> {
+    const path = `api/nodes/${village}/${node}/answers/${request}/${digest}`;
+    const headers = { ...this.#signed('PUT', path, reader), 'content-type': 'application/json' };
+    await this.#ask(path, { method: 'PUT', headers, body: Uint8Array.from(answer) });
   }
 
   /** A stream proof of the newest statement of a stream. */

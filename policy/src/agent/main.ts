@@ -7,10 +7,10 @@ import { pino } from 'pino';
 import type { NodeEnv } from './node.ts';
 import { runNode } from './run-command.ts';
 
-const LEVELS = ['debug', 'info', 'warn', 'error'];
-
-const wanted = process.argv[process.argv.indexOf('--log-level') + 1] ?? 'info';
-const logger = pino({ level: LEVELS.includes(wanted) ? wanted : 'info' }, pino.destination(2));
+const logger = pino({ level: 'info' }, pino.destination({ dest: 2, sync: true }));
+const EXIT_FAULT = 70;
+/** How long the process may outlive its command, for output that is on its way. */
+const LINGER_MS = 1000;
 
 const env: NodeEnv = {
   now: () => Date.now(),
@@ -48,7 +48,16 @@ async function standardInput(): Promise<string> {
   return text;
 }
 
-process.stdout.on('error', () => process.exit());
+/** A fault is told, and then the process ends: whoever started it starts it again, and records say what was left open. */
+function die(error: unknown): never {
+  logger.fatal({ err: error }, 'fault: the node ends');
+  process.exit(EXIT_FAULT);
+}
+
+process.on('uncaughtException', die);
+process.on('unhandledRejection', die);
+// A reader that goes away must not end a node.
+process.stdout.on('error', () => {});
 process.exitCode = await runNode(process.argv.slice(2), {
   env,
   variables: process.env,
@@ -56,9 +65,13 @@ process.exitCode = await runNode(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
   error: (text) => process.stderr.write(text),
   standardInput,
+  setLogLevel: (level) => {
+    logger.level = level;
+  },
   ended: () =>
     new Promise((resolve) => {
       process.once('SIGINT', () => resolve());
       process.once('SIGTERM', () => resolve());
     }),
 });
+setTimeout(() => process.exit(), LINGER_MS).unref();

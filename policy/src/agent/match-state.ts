@@ -39,6 +39,9 @@ const timers: z.ZodType<readonly RunningTimer[]> = z.array(
   }),
 );
 
+/** What a policy has of which no trigger is latched. */
+export const NO_LATCHES: readonly Latch[] = [];
+
 export class MatchState {
   readonly #journal: Journal;
   readonly #prefix: string;
@@ -80,14 +83,15 @@ export class MatchState {
   }
 
   latchesOf(policy: string): readonly Latch[] {
-    return this.#latches.get(policy) ?? [];
+    return this.#latches.size === 0 ? NO_LATCHES : (this.#latches.get(policy) ?? NO_LATCHES);
   }
 
   /** Resolves when it is durable; those who ask in between see it already. */
   async setLatches(policy: string, next: readonly Latch[]): Promise<void> {
     const before = this.latchesOf(policy);
     if (before.length === 0 && next.length === 0) return;
-    this.#latches.set(policy, next);
+    if (next.length === 0) this.#latches.delete(policy);
+    else this.#latches.set(policy, next);
     await this.#put(
       `l/${policy}`,
       next.map((latch) => ({ ...latch })),

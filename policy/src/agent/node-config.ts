@@ -1,8 +1,10 @@
 // The configuration of a node: one YAML file (spec/node.md section 2). Unknown members are refused; secrets are named
 // by file or environment variable and never stand in the file.
 
+import { controlCharacterAt, utf8 } from '@writ/core/bytes';
 import { LogError } from '@writ/core/errors';
 import type { JsonValue } from '@writ/core/statements/jcs';
+import { MAX_HOST_NAME_SIZE, MAX_HOSTS } from '@writ/core/statements/kinds/node-reports';
 import { parseStreamId } from '@writ/core/statements/stream-id';
 import * as z from 'zod';
 import { parseDuration } from '../engine/duration.ts';
@@ -26,7 +28,7 @@ export interface NutConfig {
   /** Empty: every UPS of the server. */
   readonly ups: readonly string[];
   readonly user?: string | undefined;
-  readonly password?: JsonValue | undefined;
+  readonly password?: SecretRef | undefined;
   /** Seconds. */
   readonly poll: number;
 }
@@ -42,9 +44,12 @@ export interface PrometheusConfig {
   readonly poll: number;
 }
 
+/** Where a secret is; never the secret itself. */
+export type SecretRef = { readonly file: string } | { readonly env: string };
+
 export interface SenderConfig {
   readonly name: string;
-  readonly secret: JsonValue;
+  readonly secret: SecretRef;
   readonly may: readonly ('webhook' | 'samples' | 'events')[];
 }
 
@@ -59,6 +64,8 @@ export interface NodeConfig {
   readonly data: string;
   readonly pull_every: number;
   readonly hide_targets: boolean;
+  /** Whether the log may ask for dry runs and lists of targets. */
+  readonly remote_requests: boolean;
   readonly listen?: { readonly host: string; readonly port: number } | undefined;
   readonly hosts: readonly HostConfig[];
   readonly nut: readonly NutConfig[];
@@ -82,11 +89,19 @@ const seconds = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+const secretRef: z.ZodType<SecretRef> = z.union(
+  [
+    z.strictObject({ file: z.string().min(1).max(4096) }),
+    z.strictObject({ env: z.string().min(1).max(256) }),
+  ],
+  { error: 'must be {file: PATH} or {env: NAME}: secrets do not stand in this file' },
+);
+
 const port = z.number().int().min(1).max(65_535);
 
 const host = z.strictObject({
   id: z.string().regex(UUID, 'must be a UUID in lower case'),
-  name: z.string().min(1).max(128),
+  name: z.string().refine(isHostName, `must be one line of 1 to ${MAX_HOST_NAME_SIZE} bytes`),
   // A policy names the package by digest; this is what the host lets at its connection at all.
   driver: z.string().max(200).regex(DRIVER_ID, 'must be the id of a driver, such as org.writ.ssh'),
   connection: z.json(),
@@ -98,7 +113,7 @@ const nut = z.strictObject({
   port: port.default(3493),
   ups: z.array(z.string().max(128)).max(256).default([]),
   user: z.string().max(128).optional(),
-  password: z.json().optional(),
+  password: secretRef.optional(),
   poll: seconds.default(5),
 });
 
@@ -120,7 +135,7 @@ const prometheus = z.strictObject({
 
 const sender = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/),
-  secret: z.json(),
+  secret: secretRef,
   /** What it may send. */
   may: z.array(z.enum(['webhook', 'samples', 'events'])).min(1),
 });
@@ -134,9 +149,10 @@ const config: z.ZodType<NodeConfig> = z.strictObject({
   data: z.string().min(1),
   pull_every: seconds.default(30),
   hide_targets: z.boolean().default(false),
+  remote_requests: z.boolean().default(true),
   /** Where /livez, /readyz, /metrics and /events are. */
   listen: z.strictObject({ host: z.string().default('127.0.0.1'), port }).optional(),
-  hosts: z.array(host).max(1024).default([]),
+  hosts: z.array(host).max(MAX_HOSTS).default([]),
   nut: z.array(nut).max(64).default([]),
   prometheus: z.array(prometheus).max(64).default([]),
   senders: z.array(sender).max(256).default([]),
@@ -159,7 +175,16 @@ export function readNodeConfig(bytes: Uint8Array): NodeConfig {
     const [issue] = read.error.issues;
     invalid(`${issue?.path.join('.') || 'the file'}: ${issue?.message ?? ''}`);
   }
-  checkHosts(read.data.hosts.map(({ id }) => id));
+  checkOnce(
+    'hosts',
+    read.data.hosts.map(({ id }) => id),
+  );
+  checkOnce(
+    'senders',
+    read.data.senders.map(({ name }) => name),
+  );
+  const i = read.data.nut.findIndex(({ user, password }) => password !== undefined && !user);
+  if (i >= 0) invalid(`nut.${i}.user: a password needs one`);
   return read.data;
 }
 
@@ -201,13 +226,24 @@ export async function withSecrets(
 
 function lookUp(name: string, text: string | undefined): string {
   const value = text?.replace(/\r?\n$/, '');
-  if (value === undefined || value === '') invalid(`the secret ${name} is not there or empty`);
+  if (value === undefined || value === '') invalid(`the secret ${name} is not there, or empty`);
   return value;
 }
 
-function checkHosts(ids: readonly string[]): void {
-  const twice = ids.find((id, i) => ids.indexOf(id) !== i);
-  if (twice !== undefined) invalid(`hosts: ${twice} is there twice`);
+function checkOnce(member: string, names: readonly string[]): void {
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) invalid(`${member}: ${twice} is there twice`);
+}
+
+// The log refuses a statement with another name, and everything behind it.
+function isHostName(text: string): boolean {
+  const { length } = utf8(text);
+  return (
+    length >= 1 &&
+    length <= MAX_HOST_NAME_SIZE &&
+    controlCharacterAt(text) < 0 &&
+    !/[\n\t]/.test(text)
+  );
 }
 
 function isVillage(text: string): boolean {

@@ -5,6 +5,7 @@ import { concatBytes, parseUtf8 } from '@writ/core/bytes';
 import { ERROR_CODES, type ErrorCode, LogError } from '@writ/core/errors';
 import { OVERRIDE_SCOPES } from '@writ/core/statements/kinds/node-reports';
 import * as z from 'zod';
+import type { Override } from './overrides.ts';
 
 /** What an operator may ask for. */
 export interface ControlPort {
@@ -12,39 +13,33 @@ export interface ControlPort {
   readonly pull: () => Promise<object>;
   readonly event: (document: unknown) => Promise<object>;
   readonly override: (override: Override) => Promise<object>;
+  /** Lets records go on after a stop. */
+  readonly resume: () => Promise<object>;
   readonly executions: (policy: string, before: number | undefined) => Promise<object>;
-}
-
-/** Breaks the glass until a time. */
-export interface Override {
-  readonly scope: (typeof OVERRIDE_SCOPES)[number];
-  readonly policy: string | null;
-  readonly operator: string;
-  readonly reason: string;
-  /** Seconds since 1970. */
-  readonly untilSeconds: number;
 }
 
 const override: z.ZodType<Override> = z.strictObject({
   scope: z.enum(OVERRIDE_SCOPES),
-  policy: z.uuid().nullable().default(null),
-  operator: z.string().min(1).max(128),
-  reason: z.string().min(1).max(1024),
+  operator: z.string().min(1),
+  reason: z.string(),
   untilSeconds: z.int().min(1),
 });
 
 const MAX_BODY = 64 * 1024;
+/** How long a command waits for what is only read. */
+const ANSWER_MS = 30_000;
 const EXECUTIONS = /^\/executions\/([0-9a-f-]{1,36})(?:\?before=([0-9]{1,15}))?$/;
 
-/** A server that does not listen yet. */
-export function createControl(port: ControlPort): Server {
+/** A server that does not listen yet. `fault` is told of what is no answer to an operator. */
+export function createControl(port: ControlPort, fault: (error: unknown) => void): Server {
   return createServer((incoming, response) => {
     void answer(port, incoming).then(
       (value) => response.writeHead(200, JSON_TYPE).end(`${JSON.stringify(value)}\n`),
       (error: unknown) => {
         const isKnown = error instanceof LogError;
+        if (!isKnown) fault(error);
         const code = isKnown ? error.code : 'internal';
-        const message = error instanceof Error ? error.message : String(error);
+        const message = isKnown ? error.message : 'a fault of the node: see its log';
         response.writeHead(isKnown ? 400 : 500, JSON_TYPE).end(JSON.stringify({ code, message }));
       },
     );
@@ -55,20 +50,21 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 
 async function answer(port: ControlPort, incoming: IncomingMessage): Promise<object> {
   const { method, url = '/' } = incoming;
-  if (method === 'GET' && url === '/status') return port.status();
+  const asked = `${method} ${url}`;
+  if (asked === 'GET /status') return port.status();
   const [, policy, before] = EXECUTIONS.exec(url) ?? [];
   if (method === 'GET' && policy !== undefined)
     return port.executions(policy, before === undefined ? undefined : Number(before));
-  if (method === 'POST' && url === '/pull') return port.pull();
-  const body = method === 'POST' ? await bodyOf(incoming) : undefined;
-  if (url === '/event') return port.event(body);
-  if (url === '/override') {
-    const parsed = override.safeParse(body);
+  if (asked === 'POST /pull') return port.pull();
+  if (asked === 'POST /resume') return port.resume();
+  if (asked === 'POST /event') return port.event(await bodyOf(incoming));
+  if (asked === 'POST /override') {
+    const parsed = override.safeParse(await bodyOf(incoming));
     if (parsed.success) return port.override(parsed.data);
     const [issue] = parsed.error.issues;
     throw new LogError('request-invalid', `${issue?.path.join('.')}: ${issue?.message}`);
   }
-  throw new LogError('not-found', `there is no ${method} ${url}`);
+  throw new LogError('not-found', `there is no ${asked}`);
 }
 
 /**
@@ -87,14 +83,21 @@ export async function askNode(
     outgoing.on('error', (error) => {
       const isAway = 'code' in error && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED');
       if (isAway) resolve(undefined);
-      else reject(new LogError('network-failed', `cannot ask the node: ${error.message}`));
+      else
+        reject(
+          new LogError(
+            'network-failed',
+            `cannot ask the node: ${error.message}; use the user that it runs as`,
+          ),
+        );
     });
+    // An event is answered when all that it began has ended; what is only read is there at once.
+    if (method === 'GET')
+      outgoing.setTimeout(ANSWER_MS, () => outgoing.destroy(new Error('it does not answer')));
     outgoing.end(body === undefined ? undefined : JSON.stringify(body));
   });
   if (text === undefined) return undefined;
-  const value: unknown = JSON.parse(text);
-  if (typeof value !== 'object' || value === null)
-    throw new LogError('response-malformed', 'the node answers with something else than JSON');
+  const value = objectIn(text);
   const said = new Map<string, unknown>(Object.entries(value));
   const code = said.get('code');
   if (typeof code === 'string' && said.has('message')) {
@@ -102,6 +105,18 @@ export async function askNode(
     throw new LogError(known, String(said.get('message')));
   }
   return value;
+}
+
+function objectIn(text: string): object {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null) return value;
+  } catch {
+    // Said below.
+  }
+  const message =
+    'what answers at the control socket is no node of this version: see what runs there';
+  throw new LogError('response-malformed', message);
 }
 
 function isErrorCode(code: string): code is ErrorCode {

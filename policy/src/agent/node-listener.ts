@@ -127,11 +127,17 @@ async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
   let size = Number(request.headers['content-length'] ?? 0);
   if (size > MAX_INBOUND_BYTES) throw tooLarge();
   size = 0;
-  for await (const chunk of request) {
-    if (!(chunk instanceof Uint8Array)) continue;
-    size += chunk.length;
-    if (size > MAX_INBOUND_BYTES) throw tooLarge();
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request) {
+      if (!(chunk instanceof Uint8Array)) continue;
+      size += chunk.length;
+      if (size > MAX_INBOUND_BYTES) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof LogError) throw error;
+    // Whoever sent it has gone; that is no fault of ours to be logged.
+    throw new LogError('request-invalid', 'the body broke off', {}, error);
   }
   return concatBytes(...chunks);
 }

@@ -1,13 +1,14 @@
 // A node with everything around it: sources, what senders push, health, and the socket of its operator.
 
 import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { chmod, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
-import { isLogError, LogError } from '@writ/core/errors';
+import { LogError } from '@writ/core/errors';
 import { readEvent } from '../engine/event-schema.ts';
 import { type NodeEnv, type NodeSettings, WritNode } from './node.ts';
-import { createControl, type Override } from './node-control.ts';
+import { type ControlPort, createControl } from './node-control.ts';
+import { CONTROL_SOCKET } from './node-files.ts';
 import { createNodeListener, type ListenerPort } from './node-listener.ts';
 import { metricsOf, readinessOf, statusOf } from './node-status.ts';
 import { nowOf } from './node-works.ts';
@@ -37,7 +38,7 @@ export class NodeService {
     this.sources = this.#sourcesOf();
   }
 
-  /** Opens a node and starts all of it. Errors as WritNode.open and start; storage-failed for an address in use. */
+  /** Opens a node and starts all of it. Errors as WritNode.open and start; config-invalid for an address in use. */
   static async start(env: NodeEnv, settings: ServiceSettings): Promise<NodeService> {
     const node = await WritNode.open(env, settings, () => {
       for (const source of service.sources) source.start();
@@ -64,13 +65,14 @@ export class NodeService {
   }
 
   get #socket(): string {
-    return join(this.#settings.data, 'control.sock');
+    return join(this.#settings.data, CONTROL_SOCKET);
   }
 
   async #listen(): Promise<void> {
     const { listen } = this.#settings.config;
     await rm(this.#socket, { force: true });
     await this.#open(this.#control(), { path: this.#socket });
+    await chmod(this.#socket, 0o600);
     if (listen !== undefined) await this.#open(createNodeListener(this.#port()), listen);
   }
 
@@ -79,7 +81,10 @@ export class NodeService {
     const name = 'path' in where ? where.path : `${where.host}:${where.port}`;
     return new Promise((resolve, reject) => {
       server.once('error', (error) => {
-        reject(new LogError('storage-failed', `cannot listen at ${name}: ${error.message}`));
+        const advice = 'see what listens there, or choose another address';
+        reject(
+          new LogError('config-invalid', `cannot listen at ${name}: ${error.message}; ${advice}`),
+        );
       });
       server.listen(where, resolve);
     });
@@ -95,25 +100,24 @@ export class NodeService {
         const now = this.#env.nowSeconds();
         return this.#take(readInbound(target, senders, headers, body, now));
       },
-      fault: (error) => this.#env.say('fault', { error: String(error) }),
+      fault: (error) => this.#fault(error),
     };
   }
 
-  /** What was pushed. An event is answered once it is decided; its actions go on. */
+  /** What was pushed counts once, and is answered once it is durable that it came; what it begins goes on. */
   async #take(inbound: Inbound): Promise<object> {
-    const { works } = this.node;
-    if (works === undefined) throw new LogError('overloaded', 'the node has no verified state yet');
-    if (inbound.kind === 'samples') {
-      for (const { subject, samples } of inbound.samples)
-        works.intake.observed({ subject, samples });
-      return { taken: inbound.samples.length };
-    }
-    const handled = await this.node.handle(inbound.event, true);
-    return { result: handled.kind, reason: handled.reason, policies: handled.runs.length };
+    const works = this.node.ready;
+    const isNew = await works.once(inbound.key, async () => {
+      if (inbound.kind === 'event') await works.handle(inbound.event, true);
+      else
+        for (const { subject, samples } of inbound.samples)
+          works.intake.observed({ subject, samples });
+    });
+    return { result: isNew ? 'accepted' : 'duplicate' };
   }
 
   #control(): Server {
-    return createControl({
+    const port: ControlPort = {
       status: () => statusOf(this.node, this.sources),
       pull: async () => {
         const { report } = await this.node.pull();
@@ -124,43 +128,24 @@ export class NodeService {
         const given = typeof document === 'object' && document !== null ? document : {};
         return this.node.handle(readEvent({ ...base, ...given }), true);
       },
-      override: (override) => this.#override(override),
-      executions: async (policy, before) => {
-        const { works } = this.node;
-        if (works === undefined) throw new LogError('overloaded', 'no verified state yet');
-        return works.ledger.index.page(policy, before === undefined ? {} : { before });
+      override: async (override) => {
+        const recorded = await this.node.ready.overrides.begin(override, nowOf(this.#env));
+        this.#env.say('override', { ...override, ...recorded });
+        return recorded;
       },
-    });
+      resume: async () => {
+        await this.node.ready.courier.resume();
+        this.#env.say('records resumed after an override', {});
+        return { resumed: true };
+      },
+      executions: async (policy, before) =>
+        this.node.ready.ledger.index.page(policy, before === undefined ? {} : { before }),
+    };
+    return createControl(port, (error) => this.#fault(error));
   }
 
-  /** Break-glass: the record is durable before it holds. */
-  async #override({ scope, policy, operator, reason, untilSeconds }: Override): Promise<object> {
-    const { works } = this.node;
-    if (works === undefined) throw new LogError('overloaded', 'no verified state yet');
-    const now = nowOf(this.#env);
-    const record = {
-      kind: 'policy-override',
-      scope,
-      policy,
-      operator,
-      reason,
-      untilSeconds,
-    } as const;
-    const appended = await works.outbox.record({ ...record, timeMs: Math.floor(now.wallMs) }, now);
-    if (appended.kind === 'refused')
-      throw new LogError('overloaded', `the override cannot be recorded: ${appended.code}`);
-    if (scope === 'state-staleness') works.engine.allowStale({ untilSeconds });
-    else
-      for (const { id } of this.#settings.config.hosts)
-        works.inventories.setOverride(id, {
-          host_id: id,
-          reason,
-          by: operator,
-          from_ms: now.wallMs,
-          until_ms: untilSeconds * 1000,
-        });
-    this.#env.say('override', { scope, operator, reason, untilSeconds });
-    return { seq: appended.seq, id: appended.id };
+  #fault(error: unknown): void {
+    this.#env.say('fault', { error: error instanceof Error ? error.stack : String(error) });
   }
 
   #sourcesOf(): Source[] {
@@ -185,9 +170,4 @@ export class NodeService {
     );
     return [...nut, ...prometheus];
   }
-}
-
-/** True for what stops a start and is the operator's to mend. */
-export function isSurroundings(error: unknown): boolean {
-  return isLogError(error, 'storage-failed') || isLogError(error, 'storage-locked');
 }

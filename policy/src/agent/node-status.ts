@@ -1,6 +1,7 @@
 // What a node says of itself: readiness, status, figures. Red as soon as what it knows of its village is old.
 
 import { Gauge, Registry } from 'prom-client';
+import type { Round } from './courier.ts';
 import type { WritNode } from './node.ts';
 import type { Source } from './sources/source.ts';
 
@@ -16,9 +17,9 @@ const STALL_MS = 600_000;
 
 /** Everything that makes a node ready. */
 export function readinessOf(node: WritNode): Check[] {
-  const { inForce, works, env, queue, lastPull } = node;
+  const { inForce, works, queue, lastPull } = node;
   const snapshot = inForce?.snapshot;
-  const ageSeconds = snapshot === undefined ? undefined : env.now() / 1000 - snapshot.timeSeconds;
+  const ageSeconds = works?.ageSeconds;
   const maxSeconds = snapshot?.staleness.maxSeconds ?? 0;
   const status = works?.outbox.status;
   const broken = snapshot?.idle.filter(({ isOff }) => !isOff).length ?? 0;
@@ -31,7 +32,7 @@ export function readinessOf(node: WritNode): Check[] {
     {
       name: 'fresh',
       ok: ageSeconds === undefined || ageSeconds <= maxSeconds,
-      why: `the verified state is ${Math.round(ageSeconds ?? 0)} s old, more than ${maxSeconds} s`,
+      why: `the verified state is ${ageOf(ageSeconds)} old, more than ${maxSeconds} s: see that the log can be reached and has its witnesses`,
     },
     {
       name: 'policies',
@@ -46,7 +47,12 @@ export function readinessOf(node: WritNode): Check[] {
     {
       name: 'stream',
       ok: (status?.stopped ?? null) === null,
-      why: `the stream of records is stopped: ${status?.stopped}`,
+      why: `the stream of records is stopped (${status?.stopped}): find out who else writes with this key, then writ-node resume`,
+    },
+    {
+      name: 'delivery',
+      ok: works?.round?.kind !== 'blocked',
+      why: `the log refuses the records of the node: ${refusalOf(works?.round)}`,
     },
     {
       name: 'calls',
@@ -110,9 +116,11 @@ export function metricsOf(node: WritNode): () => Promise<string> {
   for (const name of ['handled', 'duplicates', 'refused', 'old', 'matched', 'unknownConditions'])
     gauge(`writ_node_events_${snake(name)}`, `events: ${name}`, () => counters()[name] ?? 0);
   gauge('writ_node_state_age_seconds', 'age of the witnessed state in force', () => {
-    const time = node.inForce?.snapshot.timeSeconds;
-    return time === undefined ? Number.NaN : node.env.now() / 1000 - time;
+    return node.works?.ageSeconds ?? Number.NaN;
   });
+  gauge('writ_node_pull_ok', '1 when the last pull was accepted', () =>
+    node.lastPull?.ok === true ? 1 : 0,
+  );
   gauge('writ_node_ready', '1 when the node is ready', () =>
     readinessOf(node).every(({ ok }) => ok) ? 1 : 0,
   );
@@ -132,9 +140,28 @@ export function metricsOf(node: WritNode): () => Promise<string> {
   return () => registry.metrics();
 }
 
-function recordsOf({ outbox, ledger }: NonNullable<WritNode['works']>): object {
+function refusalOf(round: Round | undefined): string {
+  return round?.kind === 'blocked' ? `${round.code}: ${round.message}` : '';
+}
+
+function ageOf(seconds: number | undefined): string {
+  return Number.isFinite(seconds) ? `${Math.round(seconds ?? 0)} s` : 'nobody knows how';
+}
+
+function recordsOf({ outbox, ledger, round }: NonNullable<WritNode['works']>): object {
   const { stream, next, sent, settled, unsent, stopped, isFull, lost } = outbox.status;
-  return { stream, next, sent, settled, unsent, stopped, isFull, lost, openIntents: ledger.open };
+  return {
+    stream,
+    next,
+    sent,
+    settled,
+    unsent,
+    stopped,
+    isFull,
+    lost,
+    openIntents: ledger.open,
+    round: round ?? null,
+  };
 }
 
 function refOf({ id, version, seq }: { id: string; version: number; seq: number }): object {

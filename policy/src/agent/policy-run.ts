@@ -233,7 +233,7 @@ function isOld(targets: TargetPort, host: string, target: string): boolean {
 
 function requestOf(
   snapshot: EngineSnapshot,
-  { ref, ir, digests, driver, capabilities }: ActivePolicy,
+  { ref, ir, irDigest, driver, capabilities }: ActivePolicy,
   { event, id }: IdentifiedEvent,
   { action, place, call }: Target,
 ): BeginRequest {
@@ -241,7 +241,7 @@ function requestOf(
   return {
     policy: ref.id,
     version: ref.version,
-    ir: digestBytes(digests.ir),
+    ir: irDigest,
     driver: digestBytes(driver.hex),
     event: id,
     subject: subjectKey(event),

@@ -11,7 +11,7 @@ import type { DriverManifest } from '../engine/driver-manifest.ts';
 import type { InventoryIndex } from '../engine/inventory-index.ts';
 import { packageOf } from './active-policy.ts';
 import type { DriverPool, PooledHost } from './driver-pool.ts';
-import { EngineSnapshot } from './snapshot.ts';
+import { EngineSnapshot, type SnapshotParts } from './snapshot.ts';
 import type { StateStore } from './state-store.ts';
 
 export interface InForceParts {
@@ -21,6 +21,7 @@ export interface InForceParts {
   readonly pool: DriverPool;
   readonly hosts: readonly PooledHost[];
   readonly inventoryOf: (host: string) => InventoryIndex | undefined;
+  readonly resolutionOf?: SnapshotParts['resolutionOf'];
   readonly before: EngineSnapshot | undefined;
 }
 
@@ -57,22 +58,30 @@ export async function putInForce(parts: InForceParts): Promise<InForce | undefin
     manifests,
     hosts: compileHosts(hosts, manifests),
     inventoryOf: parts.inventoryOf,
+    resolutionOf: parts.resolutionOf,
     before: parts.before,
   });
   return { snapshot: built, verified, manifests, missing };
 }
 
+/** Specs that are read from the disk at a time. */
+const READ_AT_ONCE = 64;
+
 async function specsOf(
   { state }: VerifiedVillage,
   store: StateStore,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
+  const digests = [...(state?.policies.values() ?? [])].flatMap(({ digest }) =>
+    digest === null ? [] : [formatHex(digest)],
+  );
   const specs = new Map<string, Uint8Array>();
-  for (const { digest } of state?.policies.values() ?? []) {
-    if (digest === null) continue;
-    const hex = formatHex(digest);
-    const spec = await store.spec(hex);
-    if (spec !== undefined) specs.set(hex, spec);
-  }
+  for (let at = 0; at < digests.length; at += READ_AT_ONCE)
+    await Promise.all(
+      digests.slice(at, at + READ_AT_ONCE).map(async (digest) => {
+        const spec = await store.spec(digest);
+        if (spec !== undefined) specs.set(digest, spec);
+      }),
+    );
   return specs;
 }
 

@@ -116,7 +116,7 @@ async function follow(
     last = last === undefined ? undefined : advanceTo(last, bytes, policy);
     reading.add(bytes);
   }
-  return reading.finish();
+  return reading.finishAsync();
 }
 
 function advanceTo(

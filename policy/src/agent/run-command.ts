@@ -8,7 +8,7 @@ import { splitWords, type Words } from '@writ/verifier/cli/words';
 import { COMMANDS, COMMON, type CommandSpec, helpOf } from './commands.ts';
 import { type NodeEnv, WritNode } from './node.ts';
 import { askNode } from './node-control.ts';
-import { readNodeFiles } from './node-files.ts';
+import { CONTROL_SOCKET, readNodeFiles } from './node-files.ts';
 import { NodeService, type ServiceSettings } from './node-service.ts';
 
 /** What a run needs of the process. */
@@ -19,9 +19,14 @@ export interface NodeProcess {
   readonly out: (text: string) => void;
   readonly error: (text: string) => void;
   readonly standardInput: () => Promise<string>;
+  /** From which level on what happens is said. */
+  readonly setLogLevel: (level: LogLevel) => void;
   /** Resolves when the process is asked to end. */
   readonly ended: () => Promise<void>;
 }
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 interface Answer {
   readonly exit: number;
@@ -76,10 +81,11 @@ function commandOf(argv: readonly string[]): { words: Words; spec: CommandSpec |
 async function answerOf(spec: CommandSpec, words: Words, world: NodeProcess): Promise<Answer> {
   const path = words.values.get('config') ?? world.variables['WRIT_CONFIG'] ?? 'node.yaml';
   const settings = await readNodeFiles(path, world.variables, world.version);
-  const socket = join(settings.data, 'control.sock');
+  const socket = join(settings.data, CONTROL_SOCKET);
   const operand = words.words[1] ?? '';
   switch (spec.name) {
     case 'run':
+      world.setLogLevel(levelOf(words.values.get('log-level')));
       return serve(settings, world);
     case 'check':
       return { exit: 0, text: `${path} is in order\n`, result: { path } };
@@ -91,6 +97,8 @@ async function answerOf(spec: CommandSpec, words: Words, world: NodeProcess): Pr
       return statusAnswer(await running(askNode(socket, 'GET', '/status')));
     case 'executions':
       return executions(socket, operand, words.values.get('before'));
+    case 'resume':
+      return shown(await running(askNode(socket, 'POST', '/resume')));
     case 'event':
       return shown(
         await running(askNode(socket, 'POST', '/event', await readJson(operand, world))),
@@ -138,6 +146,7 @@ async function drift(settings: ServiceSettings, { env }: NodeProcess): Promise<A
   } catch (error) {
     if (!isLogError(error)) throw error;
     const { code, message } = error;
+    // As in the report: the question could not be answered. Not 1, which says that there is drift.
     return { exit: 2, text: `fault: ${code}: ${message}\n`, result: { error: { code, message } } };
   }
 }
@@ -171,6 +180,12 @@ async function executions(socket: string, policy: string, before?: string): Prom
   if (!/^(?:-|[0-9a-f-]{36})$/.test(policy)) throw usage('a policy is a UUID in lower case');
   const query = before === undefined ? '' : `?before=${before}`;
   return shown(await running(askNode(socket, 'GET', `/executions/${policy}${query}`)));
+}
+
+function levelOf(text = 'info'): LogLevel {
+  const level = LOG_LEVELS.find((each) => each === text);
+  if (level === undefined) throw usage(`--log-level is one of ${LOG_LEVELS.join(', ')}`);
+  return level;
 }
 
 function overrideOf({ values }: Words, { env }: NodeProcess): object {

@@ -6,8 +6,10 @@ import type { VerifiedTree } from '@writ/core/statements/kinds/node';
 import type { VillageState } from '@writ/core/streams/village-state';
 import { VerifiedVillage } from '@writ/verifier/follow/reading';
 import type { EngineEvent } from '../engine/event.ts';
-import { eventKey, type PreparedTrigger } from '../engine/event-match.ts';
+import { exactEventKey, exactTriggerKey } from '../engine/event-key.ts';
+import { eventKey, matchKeys, type PreparedTrigger } from '../engine/event-match.ts';
 import type { InventoryIndex } from '../engine/inventory-index.ts';
+import type { Resolution } from '../engine/policy-ir.ts';
 import {
   type ActivePolicy,
   activate,
@@ -26,6 +28,8 @@ export interface SnapshotParts {
   readonly hosts: NonNullable<PolicySurroundings['hosts']>;
   /** What is known of the targets of a host. */
   readonly inventoryOf: (host: string) => InventoryIndex | undefined;
+  /** What a selector that is resolved once meant when the version was first compiled here. */
+  readonly resolutionOf?: ((ref: PolicyRef) => Resolution | undefined) | undefined;
   /** The one before: what did not change is not compiled again. */
   readonly before?: EngineSnapshot | undefined;
 }
@@ -47,6 +51,9 @@ export class EngineSnapshot {
   readonly idle: readonly IdlePolicy[];
   /** The timer.after triggers of all active policies, each once. */
   readonly afterTriggers: readonly PreparedTrigger[];
+  /** Policies that take any of their triggers, by what a trigger says. */
+  readonly #byTrigger: ReadonlyMap<string, readonly ActivePolicy[]>;
+  /** Policies that want all of their triggers, by what concerns any of them. */
   readonly #byKey: ReadonlyMap<string, readonly ActivePolicy[]>;
   readonly #byRef: ReadonlyMap<string, ActivePolicy>;
 
@@ -66,7 +73,14 @@ export class EngineSnapshot {
     this.active = Object.freeze(policies.filter(isActive).sort(byPriority));
     this.idle = Object.freeze(policies.filter((policy): policy is IdlePolicy => !isActive(policy)));
     this.afterTriggers = Object.freeze(afterTriggersOf(this.active));
-    this.#byKey = indexByKey(this.active);
+    const isAny = ({ match }: ActivePolicy): boolean => match.logic === 'ANY';
+    this.#byTrigger = indexBy(this.active.filter(isAny), ({ match }) => [
+      ...new Set(match.triggers.map(exactTriggerKey)),
+    ]);
+    this.#byKey = indexBy(
+      this.active.filter((policy) => !isAny(policy)),
+      ({ match }) => matchKeys(match),
+    );
     this.#byRef = new Map(this.active.map((policy) => [refKey(policy.ref), policy]));
     Object.freeze(this);
   }
@@ -84,7 +98,8 @@ export class EngineSnapshot {
       const spec = parts.spec(formatHex(ref.digest));
       const host = spec === undefined ? undefined : hostOf(spec);
       const inventory = host === undefined ? undefined : parts.inventoryOf(host);
-      return activate(ref, spec, { manifests, hosts, inventory });
+      const resolution = parts.resolutionOf?.(ref);
+      return activate(ref, spec, { manifests, hosts, inventory, resolution });
     });
     return new EngineSnapshot(SEAL, parts, state, policies);
   }
@@ -96,7 +111,10 @@ export class EngineSnapshot {
 
   /** The active policies that `event` can concern, in the order in which they are asked. */
   candidates(event: EngineEvent): readonly ActivePolicy[] {
-    return this.#byKey.get(eventKey(event)) ?? [];
+    const any = this.#byTrigger.get(exactEventKey(event)) ?? [];
+    const all = this.#byKey.get(eventKey(event)) ?? [];
+    if (all.length === 0) return any;
+    return any.length === 0 ? all : [...any, ...all].sort(byPriority);
   }
 
   /** The policy as it was compiled here, where nothing that it depends on has changed since. */
@@ -136,10 +154,13 @@ function byPriority(a: ActivePolicy, b: ActivePolicy): number {
   return a.ref.id < b.ref.id ? -1 : 1;
 }
 
-function indexByKey(policies: readonly ActivePolicy[]): Map<string, ActivePolicy[]> {
+function indexBy(
+  policies: readonly ActivePolicy[],
+  keysOf: (policy: ActivePolicy) => readonly string[],
+): Map<string, ActivePolicy[]> {
   const index = new Map<string, ActivePolicy[]>();
   for (const policy of policies) {
-    for (const key of policy.keys) {
+    for (const key of keysOf(policy)) {
       const list = index.get(key);
       if (list === undefined) index.set(key, [policy]);
       else list.push(policy);

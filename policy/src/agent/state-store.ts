@@ -220,7 +220,18 @@ export class StateStore {
     const state = await this.#part(`${prefixOf(village)}/state`, meta.state);
     const inbox = await this.#part(`${prefixOf(village)}/inbox`, meta.inbox);
     if (state === undefined || inbox === undefined) return undefined;
-    return isStateAt(state, meta.head) ? { state, inbox } : undefined;
+    return isStateAt(state, meta.head) && (await this.#hasSpecs(state))
+      ? { state, inbox }
+      : undefined;
+  }
+
+  /** A spec that is gone or damaged comes back only where the village is read from the start. */
+  async #hasSpecs(bytes: Uint8Array | null): Promise<boolean> {
+    const state = bytes === null ? undefined : decodeStreamState(bytes);
+    if (state?.family !== 'village') return true;
+    for (const { digest } of state.policies.values())
+      if (digest !== null && (await this.spec(formatHex(digest))) === undefined) return false;
+    return true;
   }
 
   async #part(key: string, digest: string | null): Promise<Uint8Array | null | undefined> {

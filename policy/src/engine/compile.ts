@@ -6,13 +6,7 @@ import { buildIr } from './compile-ir.ts';
 import { normaliseTriggers } from './compile-normalise.ts';
 import { compileWindows } from './compile-windows.ts';
 import { bindConditions } from './condition.ts';
-import {
-  irDigest,
-  type PolicyDigests,
-  resolutionDigest,
-  semanticDigest,
-  specDigest,
-} from './digests.ts';
+import { type PolicyDigests, policyDigests } from './digests.ts';
 import type { Capability, DriverManifest } from './driver-manifest.ts';
 import { type Finding, SEVERITIES, type Severity, STAGES } from './finding.ts';
 import type { InventoryIndex } from './inventory-index.ts';
@@ -37,6 +31,8 @@ export interface CompileOptions {
   readonly hosts?: ReadonlyMap<string, CompileHost> | undefined;
   /** The inventory of the host of the policy. */
   readonly inventory?: InventoryIndex | undefined;
+  /** What a selector that is resolved once was found to mean before; then the inventory is not asked. */
+  readonly resolution?: Resolution | undefined;
 }
 
 /** A policy that can be saved, and may yet have findings that refuse enabling it. */
@@ -75,7 +71,11 @@ export function compile(document: unknown, options: CompileOptions): Compiled {
   const { spec } = read;
   const triggers = normaliseTriggers(spec);
   const capabilities = checkCapabilities(spec, { ...options, hosts: options.hosts });
-  const expanded = expandTargets(spec, options.inventory, capabilities.pinned);
+  const known = spec.dynamic_resolution ? undefined : options.resolution;
+  const expanded =
+    known === undefined
+      ? expandTargets(spec, options.inventory, capabilities.pinned)
+      : { resolution: known, findings: [] };
   const { windows, correlation_s, findings: windowFindings } = compileWindows(spec);
   const found = [
     ...bindConditions(spec),
@@ -97,12 +97,7 @@ export function compile(document: unknown, options: CompileOptions): Compiled {
     ...finish(document, found),
     spec,
     ir,
-    digests: {
-      spec: specDigest(spec),
-      semantic: semanticDigest(spec),
-      ir: irDigest(ir),
-      resolution: resolutionDigest(expanded.resolution),
-    },
+    digests: policyDigests(spec, ir, expanded.resolution),
     resolution: expanded.resolution,
   };
 }

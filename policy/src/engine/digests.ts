@@ -15,6 +15,28 @@ export interface PolicyDigests {
   readonly resolution: string;
 }
 
+/** The digests of a compiled policy, each computed when it is asked for: an engine needs one of them, an editor another. */
+export function policyDigests(
+  spec: PolicySpec,
+  ir: PolicyIr,
+  resolution: Resolution,
+): PolicyDigests {
+  return {
+    get spec(): string {
+      return specDigest(spec);
+    },
+    get semantic(): string {
+      return semanticDigest(spec);
+    },
+    get ir(): string {
+      return irDigest(ir);
+    },
+    get resolution(): string {
+      return resolutionDigest(resolution);
+    },
+  };
+}
+
 /** Members that do not change what a policy does. */
 export const NAMING_MEMBERS: readonly string[] = ['name', 'notes', 'enabled'];
 

@@ -180,7 +180,7 @@ const CHECK_CODES = {
   },
   // selectors
   'target-type-unknown': {
-    stage: 'expand',
+    stage: 'capability',
     severities: ['blocker'],
     meaning: 'there is no such target type',
   },

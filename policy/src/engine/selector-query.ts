@@ -10,6 +10,8 @@ import { canonicalValue } from './target-types.ts';
 export const MAX_QUERY_LENGTH = 512;
 /** Most comparisons; each value of an `in` is one. */
 export const MAX_QUERY_TERMS = 64;
+/** Most globs: each of them may have to look at every target. */
+export const MAX_QUERY_GLOBS = 4;
 /** Deepest nesting of parentheses and `not`. */
 export const MAX_QUERY_DEPTH = 32;
 
@@ -66,6 +68,7 @@ class QueryParser {
   readonly #type: string;
   #next = 0;
   #terms = 0;
+  #globs = 0;
 
   constructor(tokens: readonly QueryToken[], type: string) {
     this.#tokens = tokens;
@@ -114,6 +117,9 @@ class QueryParser {
       return { kind: 'compare', field, op: 'in', values };
     }
     const op = this.#operator();
+    if (op === '~') this.#globs++;
+    if (this.#globs > MAX_QUERY_GLOBS)
+      throw new SelectorFault('selector-too-large', `a query has at most ${MAX_QUERY_GLOBS} globs`);
     return { kind: 'compare', field, op, values: [this.#value(field, op)] };
   }
 

@@ -116,9 +116,23 @@ function resolveQuery(
     const severity = isDynamic ? 'warn' : 'blocker';
     return nothing(findingOf('selector-needs-inventory', severity, message));
   }
-  const found = evaluateQuery(query, type, index).first(MAX_EXPANSION + 1);
+  const found = positionsOf(query, type, index);
+  if ('code' in found) return nothing(findingOf(found.code, 'blocker', found.message));
   if (found.length > MAX_EXPANSION) return nothing(tooLarge());
   return { ids: found.map((at) => index.items[at]?.id ?? ''), unresolved: [], findings: [] };
+}
+
+function positionsOf(
+  query: Query,
+  type: string,
+  index: InventoryIndex,
+): readonly number[] | SelectorFault {
+  try {
+    return evaluateQuery(query, type, index).first(MAX_EXPANSION + 1);
+  } catch (error) {
+    if (error instanceof SelectorFault) return error;
+    throw error;
+  }
 }
 
 function resolveItems(

@@ -1,8 +1,9 @@
 // What senders outside push to a node: webhooks, samples, events (spec/node.md section 4). Each request is signed, is
 // good for minutes, and counts once.
 
-import { parseUtf8 } from '@writ/core/bytes';
+import { formatHex, parseUtf8, utf8 } from '@writ/core/bytes';
 import { LogError } from '@writ/core/errors';
+import { sha256 } from '@writ/core/sha256';
 import * as z from 'zod';
 import type { EngineEvent } from '../../engine/event.ts';
 import { readEvent } from '../../engine/event-schema.ts';
@@ -33,9 +34,13 @@ export interface InboundTarget {
 }
 
 /** What came of it. */
-export type Inbound =
+export type Inbound = {
+  /** Names the request of the sender, 64 hexadecimal digits: what is sent again has the same. */
+  readonly key: string;
+} & (
   | { readonly kind: 'event'; readonly event: EngineEvent }
-  | { readonly kind: 'samples'; readonly samples: readonly SampleSet[] };
+  | { readonly kind: 'samples'; readonly samples: readonly SampleSet[] }
+);
 
 export interface SampleSet {
   readonly subject: { readonly kind: 'ups' | 'host' | 'vm' | 'integration'; readonly id: string };
@@ -83,8 +88,8 @@ export function readInbound(
   const sender = senders.get(target.sender);
   const verdict = verifyWebhook(sender?.secret ?? NO_SECRET, headers, body, nowSeconds);
   if (sender === undefined || !verdict.isValid) {
-    const reason =
-      verdict.isValid || sender === undefined ? 'no signature is valid' : verdict.reason;
+    // Every other reason follows from the request alone, and is said whether there is such a sender or not.
+    const reason = verdict.isValid ? 'no signature is valid' : verdict.reason;
     throw new LogError(
       'author-unknown',
       `the request is not signed by ${target.sender}: ${reason}`,
@@ -93,13 +98,15 @@ export function readInbound(
   if (!sender.may.has(target.kind))
     throw new LogError('author-not-permitted', `${sender.name} may not send ${target.kind}`);
   const document = jsonOf(body);
-  if (target.kind === 'samples') return { kind: 'samples', samples: samplesOf(document) };
-  if (target.kind === 'events') return { kind: 'event', event: readEvent(document) };
+  // By its id alone: a sender that tries again signs with a later time.
+  const key = formatHex(sha256(utf8(`${sender.name}\n${verdict.id}`)));
+  if (target.kind === 'samples') return { key, kind: 'samples', samples: samplesOf(document) };
+  if (target.kind === 'events') return { key, kind: 'event', event: readEvent(document) };
   const ts = new Date(verdict.timestampSeconds * 1000).toISOString();
   const attrs = { ...attrsOf(document), name: target.name, 'webhook-id': verdict.id };
   const subject = { kind: 'integration', id: sender.name };
   const event = { type: 'webhook', kind: 'webhook.custom', subject, attrs, ts };
-  return { kind: 'event', event: readEvent(event) };
+  return { key, kind: 'event', event: readEvent(event) };
 }
 
 // Nobody has it, so that an unknown sender costs the same check.
