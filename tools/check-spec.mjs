@@ -1,5 +1,6 @@
 // Keeps the documents true to the tree: links and anchors lead somewhere, files that are named exist,
-// spec/errors.md is the error catalogue, and spec/dependencies.md lists every dependency with its version.
+// spec/errors.md is the error catalogue, spec/dependencies.md lists every dependency with its version, and the tests of
+// spec/regressions.md are there.
 // `node tools/check-spec.mjs [folder]`.
 
 import { existsSync, readFileSync } from 'node:fs';
@@ -11,6 +12,7 @@ import { errorsPageIsCurrent } from './write-errors.mjs';
 const HOUSE =
   /^(?:\.ci|core|verifier|witness|policy|log-server|cli|console|e2e|deploy|spec|test-vectors|tools|examples)\//;
 const PATH = /^[\w.-]+(?:\/[\w.-]+)*\/?$/;
+const REGRESSION = /^\| \d+ \|[^|]*\| `([^`]+)` \| ([^|]+) \|$/;
 const LINK = /\[(?:[^\]\\]|\\.)*\]\(\s*<?([^)\s>]+)>?(?:\s+"[^"]*")?\s*\)/g;
 const CODE = /(`+)(.+?)\1/g;
 
@@ -30,6 +32,24 @@ export function checkDocuments(root) {
     }
   }
   return problems;
+}
+
+/** Every row of spec/regressions.md that can not be read, or whose test is not in its file under that name. */
+export function checkRegressions(root) {
+  const page = join(root, 'spec/regressions.md');
+  if (!existsSync(page)) return ['spec/regressions.md is missing'];
+  const rows = readFileSync(page, 'utf8')
+    .split('\n')
+    .filter((line) => /^\| \d/.test(line));
+  return rows.flatMap((row) => {
+    const [, file, title] = REGRESSION.exec(row) ?? [];
+    if (file === undefined) return [`spec/regressions.md: cannot be read: ${row}`];
+    if (!existsSync(join(root, file))) return [];
+    const isThere = ["'", '`', '"'].some((quote) =>
+      readFileSync(join(root, file), 'utf8').includes(`${quote}${title}`),
+    );
+    return isThere ? [] : [`spec/regressions.md: ${file} has no test "${title}"`];
+  });
 }
 
 /** Every dependency of a workspace below `root` that spec/dependencies.md does not list with its version. */
@@ -118,11 +138,15 @@ function isRepositoryPath(code) {
 
 if (import.meta.main ?? process.argv[1]?.endsWith('check-spec.mjs')) {
   const root = rootArgument();
-  const problems = [...checkDocuments(root), ...checkDependencies(root)];
+  const problems = [...checkDocuments(root), ...checkDependencies(root), ...checkRegressions(root)];
   const current = await errorsPageIsCurrent(root).catch((error) => {
     problems.push(error.message);
     return true;
   });
   if (!current) problems.push('spec/errors.md is out of date: run node tools/write-errors.mjs');
-  report('spec', problems, 'links, file names, the error page and the dependencies hold');
+  report(
+    'spec',
+    problems,
+    'links, file names, regressions, the error page and the dependencies hold',
+  );
 }

@@ -226,6 +226,30 @@ test('a fault of the node during a call leaves no intent open, and the event fai
   await world.close();
 });
 
+test('regression 27: what cannot be tried is not tried, and no dry run is ever a real call', async ({
+  dir,
+}) => {
+  const kill = { actions: [{ capability_id: 'vm.kill', verb: 'kill' }] };
+  const world = await start(dir, [policy(kill), policy(SHUTDOWN)]);
+  world.drivers.answer = (call) =>
+    call.dryRun ? failure('driver-failed', 'unknown') : { answer: answerTo(call) };
+  await world.handle(upsEvent(0));
+  // Without a dry run there is no answer that could pass for "nothing to do": it is done, and said.
+  // One that failed changes nothing, whatever its failure: the call is not made.
+  assert.equal(world.drivers.verbs, ['kill vm:101']);
+  assert.equal(
+    world.drivers.dryRuns.map(({ call }) => [call.verb, call.dryRun]),
+    [['shutdown', true]],
+  );
+  assert.equal(await story(world), [
+    'intent',
+    ['succeeded', 'info', null],
+    'intent',
+    ['skipped', 'error', 'driver-failed: as told by the test'],
+  ]);
+  await world.close();
+});
+
 test('effects on other targets than that of the call are not believed, and raise the severity', async ({
   dir,
 }) => {
@@ -249,7 +273,7 @@ test('effects on other targets than that of the call are not believed, and raise
   await world.close();
 });
 
-test('conditions are judged on facts; what is not known is recorded and does not hold', async ({
+test('regression 15: conditions are judged on facts; what is not known is recorded and does not hold', async ({
   dir,
 }) => {
   const conditions = { all: [{ scope: 'ups', field: 'charge_pct', op: '<', value: 50 }] };
@@ -268,7 +292,7 @@ test('conditions are judged on facts; what is not known is recorded and does not
   await world.close();
 });
 
-test('parameters reach the driver as the policy has them', async ({ dir }) => {
+test('regression 29: parameters reach the driver as the policy has them', async ({ dir }) => {
   const actions = [{ capability_id: 'vm.snapshot', verb: 'take', params: { tag: 'before' } }];
   const world = await start(dir, [policy({ actions })]);
   await world.handle(upsEvent(0));
@@ -298,74 +322,6 @@ test('actions run in their order, each over its targets in theirs', async ({ dir
     'shutdown vm:102',
     'shutdown vm:101',
   ]);
-  await world.close();
-});
-
-test('events beyond the queue of a host are refused with a record, and the others run', async ({
-  dir,
-}) => {
-  const world = await start(dir, [policy({ idempotency_window: '1s' })], { maxWaiting: 3 });
-  const subject = (i: number) => ({ subject: { kind: 'ups', id: `ups-${i}` } }) as const;
-  const handled = await Promise.all(
-    Array.from({ length: 10 }, (_, i) => world.handle(upsEvent(i, subject(i)))),
-  );
-  assert.is(handled.filter(({ runs }) => runs.some(({ actions }) => actions.length > 0)).length, 4);
-  const suppressed = await world.suppressed();
-  assert.is(suppressed['queue-full'], 6);
-  assert.is(world.engine.counters.refused, 6);
-  await world.close();
-});
-
-test('more events at a time than the engine takes are refused, counted and recorded', async ({
-  dir,
-}) => {
-  const world = await start(dir, [policy()], { maxEvents: 2 });
-  const handled = await Promise.all([0, 1, 2, 3, 4].map((i) => world.handle(upsEvent(i))));
-  assert.equal(
-    handled.map(({ kind }) => kind),
-    ['handled', 'handled', 'refused', 'refused', 'refused'],
-  );
-  assert.equal(await world.suppressed(), { 'queue-full': 3, 'suppressed-idempotent': 1 });
-  await world.close();
-});
-
-test('a full outbox holds destructive verbs back and lets others pass, and both can be seen', async ({
-  dir,
-}) => {
-  const world = await start(
-    dir,
-    [policy({ ...SHUTDOWN, name: 'destroys' }), policy({ name: 'saves' })],
-    { limits: { softRows: 1 } },
-  );
-  assert.equal(await world.results(upsEvent(0)), ['succeeded', 'succeeded']);
-  assert.is(world.node.outbox.status.isFull.destructive, true);
-  world.pass(3_600_000);
-  assert.equal(await world.results(upsEvent(3_600_000)), ['held: outbox-full', 'succeeded']);
-  assert.equal(world.drivers.verbs, ['shutdown vm:101', 'take vm:101', 'take vm:101']);
-  assert.equal(await world.suppressed(), { 'outbox-full': 1 });
-  await world.close();
-});
-
-test('beyond its last row the outbox lets nothing begin, and says later how much it lost', async ({
-  dir,
-}) => {
-  const world = await start(dir, [policy()], { limits: { softRows: 1, hardRows: 2 } });
-  assert.equal(await world.results(upsEvent(0)), ['succeeded']);
-  world.pass(3_600_000);
-  assert.equal(await world.results(upsEvent(3_600_000)), ['held: outbox-full']);
-  assert.is(world.drivers.calls.length, 1);
-  assert.is(world.node.ledger.suppressions.pending, 1);
-  await world.close();
-});
-
-test('an event far ahead is refused and an old one matches nothing; both are recorded', async ({
-  dir,
-}) => {
-  const world = await start(dir, [policy()]);
-  assert.is((await world.handle(upsEvent(301_000))).kind, 'refused');
-  assert.is((await world.handle(upsEvent(-86_400_001))).kind, 'old');
-  assert.equal(await world.suppressed(), { 'event-ahead': 1, 'event-old': 1 });
-  assert.equal(world.drivers.calls, []);
   await world.close();
 });
 

@@ -196,7 +196,7 @@ test('a package is kept on the disk, and one that was damaged there is fetched a
   assert.ok(isLogError(await liar.get(digest).catch((error: unknown) => error), 'hash-mismatch'));
 });
 
-test('a spec that was damaged on the disk is not used and does not stop the start: the village is read again', async ({
+test('regression 11: a spec that was damaged on the disk is not used and does not stop the start: the village is read again', async ({
   dir,
 }) => {
   const { bytes, digest } = packageOf('return answer(call, context);');

@@ -312,14 +312,23 @@ test('a damaged memory stops the start with the name of the row', async ({ dir }
   assert.match(String(failed), /e\/t/);
 });
 
-test('a version that was taken back runs no more from the next snapshot on', async ({ dir }) => {
-  const world = await start(dir, { suppression_window: '1s', idempotency_window: '1s' });
-  assert.equal(await world.results(upsEvent(0)), ['succeeded']);
-  world.pass(5000);
-  world.engine.swap(snapshotOf(makeVillage(new Map(), { witnessedSeconds: START_SECONDS })));
-  assert.equal((await world.handle(upsEvent(5000))).runs, []);
-  assert.is(world.drivers.calls.length, 1);
-  await world.close();
+test('regression 25: a policy that was taken back runs no more on any node that read so, also after a restart', async ({
+  dir,
+}) => {
+  const fields = { suppression_window: '1s', idempotency_window: '1s' };
+  const without = snapshotOf(makeVillage(new Map(), { witnessedSeconds: START_SECONDS }));
+  for (const name of ['one', 'other']) {
+    const world = await start(join(dir, name), fields);
+    assert.equal(await world.results(upsEvent(0)), ['succeeded']);
+    world.pass(5000);
+    world.engine.swap(without);
+    assert.equal((await world.handle(upsEvent(5000))).runs, []);
+    assert.is(world.drivers.calls.length, 1);
+    await world.close();
+    const again = await EngineWorld.start(join(dir, name), without, { now: after(10_000) });
+    assert.equal((await again.handle(upsEvent(10_000))).runs, []);
+    await again.close();
+  }
 });
 
 test('the memory that is read back is the one that was written', async ({ dir }) => {

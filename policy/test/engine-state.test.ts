@@ -151,6 +151,19 @@ test('a spec that is not there keeps its policy from running and no other', () =
   );
 });
 
+test('regression 22: a version that cannot run keeps neither the next one nor any other policy from running', () => {
+  const broken = policy({ actions: [{ capability_id: 'vm.nothing', verb: 'take' }] });
+  const of = (document: JsonValue) =>
+    makeVillage(new Map([...DOCUMENTS, [policyId(3), document]]), {
+      witnessedSeconds: START_SECONDS,
+    });
+  const first = EngineSnapshot.build(partsOf(of(broken)));
+  assert.equal([first.active.length, first.idle.length], [2, 1]);
+  const parts = partsOf(of(policy({ name: 'mended' })));
+  const second = EngineSnapshot.build({ ...parts, before: first });
+  assert.equal([second.active.length, second.idle.length], [3, 0]);
+});
+
 test('a stored state under a checkpoint that the trust policy does not accept is refused', () => {
   const { saved } = village();
   const text = new TextDecoder().decode(saved.checkpoint);
@@ -249,7 +262,9 @@ test('a node whose clock is behind its witnesses does not know how old its state
   await world.close();
 });
 
-test('what did not change is not compiled again, and no event parses a policy', async ({ dir }) => {
+test('regression 16: what did not change is not compiled again, and no event parses a policy', async ({
+  dir,
+}) => {
   const made = village();
   let asked = 0;
   const parts: SnapshotParts = {

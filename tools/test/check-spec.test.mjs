@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { checkDependencies, checkDocuments } from '../check-spec.mjs';
+import { checkDependencies, checkDocuments, checkRegressions } from '../check-spec.mjs';
 import { errorsPage } from '../write-errors.mjs';
 import { withRepository } from './scratch-repository.mjs';
 
@@ -76,6 +76,20 @@ spec('refuses a dependency that is not listed with its exact version', () => {
   };
   const expected = ['spec/dependencies.md has no row for lib 2.0.0 of core/package.json'];
   assert.equal(withRepository(files, checkDependencies), expected);
+});
+
+spec('finds a regression whose test is gone, and a row that cannot be read', () => {
+  const page = '| 1 | It breaks | `core/test/a.test.ts` | it holds |\n| 2 | It leaks | no file |\n';
+  const problems = (test) =>
+    withRepository(
+      { ...FILES, 'spec/regressions.md': page, 'core/test/a.test.ts': test },
+      checkRegressions,
+    );
+  assert.equal(problems("test('it holds, always', () => {});"), [
+    'spec/regressions.md: cannot be read: | 2 | It leaks | no file |',
+  ]);
+  assert.match(problems("test('it held', () => {});")[0], 'has no test "it holds"');
+  assert.equal(withRepository(FILES, checkRegressions), ['spec/regressions.md is missing']);
 });
 
 spec.run();

@@ -169,6 +169,8 @@ class Load {
       }
       while (due.length > 0 && idle.length > 0) {
         const line = idle.pop() as Line;
+        // A server hangs up on connections that were never used.
+        if (!line.socket.writable) continue;
         line.idle = idle;
         this.#send(line, due.shift() as number);
       }

@@ -159,8 +159,9 @@ async function runTarget(
   }
   const request = requestOf(snapshot, policy, event, target);
   // A look ahead: what the windows hold back anyway costs no driver a question. `begin` decides, and records it.
-  const isHeld = ledger.heldBack(request, now()) !== undefined;
-  const preview = isHeld ? undefined : await lookFirst(parts, policy, target);
+  const isAsked =
+    target.action.dry_run !== 'not_supported' && ledger.heldBack(request, now()) === undefined;
+  const preview = isAsked ? await lookFirst(parts, policy, target) : undefined;
   const begun = await ledger.begin({ ...request, ...preview?.named }, now());
   if (begun.kind !== 'begun') return { ...at, result: 'held', reason: reasonOf(begun) };
   onBegun();
@@ -173,17 +174,16 @@ async function runTarget(
   return { ...at, result: verdict.result, reason: verdict.reason };
 }
 
-/** A dry run before the call, where the capability has one: it shows what need not or must not be done. */
+/** A dry run before the call, of a capability that has one: it shows what need not or must not be done. */
 async function lookFirst(
   { drivers, targets }: RunParts,
   { ir, driver }: ActivePolicy,
-  { action, call }: Target,
+  { call }: Target,
 ): Promise<{
   readonly named: Pick<BeginRequest, 'preconditions' | 'transcript'>;
   readonly verdict: Verdict | undefined;
 }> {
   const nothing = { preconditions: null, transcript: null };
-  if (action.dry_run === 'not_supported') return { named: nothing, verdict: undefined };
   const { host_id } = ir.targets;
   const looked = await drivers.call(host_id, driver, { ...call, dryRun: true });
   if ('answer' in looked) {

@@ -15,6 +15,7 @@ import { sha256 } from '@writ/core/sha256';
 import { formatCanonicalJson, parseCanonicalJson } from '@writ/core/statements/jcs';
 import { parseStreamId } from '@writ/core/statements/stream-id';
 import type { HeadRef } from '@writ/core/streams/reconciliation-report';
+import type { StreamState } from '@writ/core/streams/reduce';
 import { decodeStreamState } from '@writ/core/streams/state-codec';
 import { Level } from 'level';
 import { type Meta, readMeta } from './meta.ts';
@@ -61,6 +62,9 @@ export interface NextState {
   readonly specs: ReadonlyMap<string, Uint8Array>;
   readonly audit: Omit<AuditRow, 'from'>;
 }
+
+/** Specs that are read at a time. */
+const SPECS_AT_ONCE = 64;
 
 /** For tests: called between the steps of an apply; what it throws ends the apply there. */
 export type StepHook = (step: string) => void;
@@ -220,17 +224,20 @@ export class StateStore {
     const state = await this.#part(`${prefixOf(village)}/state`, meta.state);
     const inbox = await this.#part(`${prefixOf(village)}/inbox`, meta.inbox);
     if (state === undefined || inbox === undefined) return undefined;
-    return isStateAt(state, meta.head) && (await this.#hasSpecs(state))
-      ? { state, inbox }
-      : undefined;
+    const decoded = stateOf(state);
+    const isThere = decoded === null ? meta.head === null : isAt(decoded, meta.head);
+    return isThere && (await this.#hasSpecs(decoded)) ? { state, inbox } : undefined;
   }
 
   /** A spec that is gone or damaged comes back only where the village is read from the start. */
-  async #hasSpecs(bytes: Uint8Array | null): Promise<boolean> {
-    const state = bytes === null ? undefined : decodeStreamState(bytes);
+  async #hasSpecs(state: StreamState | null | undefined): Promise<boolean> {
     if (state?.family !== 'village') return true;
-    for (const { digest } of state.policies.values())
-      if (digest !== null && (await this.spec(formatHex(digest))) === undefined) return false;
+    const digests = [...state.policies.values()].flatMap(({ digest }) => digest ?? []);
+    for (let at = 0; at < digests.length; at += SPECS_AT_ONCE) {
+      const some = digests.slice(at, at + SPECS_AT_ONCE);
+      const specs = await Promise.all(some.map((digest) => this.spec(formatHex(digest))));
+      if (specs.includes(undefined)) return false;
+    }
     return true;
   }
 
@@ -241,14 +248,19 @@ export class StateStore {
   }
 }
 
-function isStateAt(bytes: Uint8Array | null, head: HeadRef | null): boolean {
-  if (bytes === null || head === null) return bytes === null && head === null;
+/** The state in `bytes`; null: there is none; undefined: it cannot be read. */
+function stateOf(bytes: Uint8Array | null): StreamState | null | undefined {
+  if (bytes === null) return null;
   try {
-    return formatHex(decodeStreamState(bytes).head.id) === head.id;
+    return decodeStreamState(bytes);
   } catch (error) {
-    if (isLogError(error, 'storage-corrupt')) return false;
+    if (isLogError(error, 'storage-corrupt')) return undefined;
     throw error;
   }
+}
+
+function isAt(state: StreamState | undefined, head: HeadRef | null): boolean {
+  return state !== undefined && head !== null && formatHex(state.head.id) === head.id;
 }
 
 function digestOf(bytes: Uint8Array): string;
