@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 import { filesIn, repositoryRoot } from './repository-files.mjs';
 
 /** A package that takes longer hangs: a server or timer was left open. */
-const PACKAGE_TIMEOUT_MS = 15 * 60 * 1000;
+const PACKAGE_TIMEOUT_MS = 20 * 60 * 1000;
 const DRAIN_MS = 2000;
 const SUMMARY = /Total: +(\d+)\s+Passed: +(\d+)\s+Skipped: +(\d+)/g;
 

@@ -84,7 +84,9 @@ async function compare(
   const outcomes: unknown[] = JSON.parse(String(there));
   const expected: unknown[] = JSON.parse(runAll(text));
   assert.is(outcomes.length, inputs.length);
-  for (const [i, title] of titles.entries()) assert.equal(outcomes[i], expected[i], title);
+  // As text: some vectors have members called `constructor`, which a comparison of objects trips over.
+  for (const [i, title] of titles.entries())
+    assert.is(JSON.stringify(outcomes[i]), JSON.stringify(expected[i]), title);
 }
 
 /** One script without a single Node module: esbuild refuses to bundle those for a browser. */

@@ -16,7 +16,7 @@ import { type KillPlan, NODE, POLICIES, VILLAGE, WINDOW_MS } from './node-kill-p
 import { WritWorld } from './writ-world.ts';
 
 const CHILD = fileURLToPath(new URL('./node-kill-child.js', import.meta.url));
-const RUNS = 240;
+const RUNS = 120;
 /** Between two runs: a policy comes round again about when its window ends. */
 const STEP_MS = 700_000;
 
