@@ -192,6 +192,11 @@ answers('secrets are kept out of texts in each way in which messages show them',
   ])
     assert.not.match(clean(text), /first line|second|p&ss|p%26ss/);
   assert.is(clean('the user op'), 'the user op');
+  // Cut by somebody who did not know the secrets.
+  assert.is(clean('got first li'), 'got [secret]');
+  assert.is(clean('got fir'), 'got fir');
+  const windows = { ...connection, key: 'first line\r\nsecond line' };
+  assert.is(secretFilter(SCHEMA, windows)('first line; second line'), '[secret]; [secret]');
   assert.equal(redactConnection(SCHEMA, { ...connection, kee: 'typo' }), {
     user: 'op',
     key: '[secret]',

@@ -9,6 +9,7 @@ import { packDriverFolder } from '@writ/policy/agent/driver-folder';
 import { checkDriver } from '@writ/policy/conformance/check-driver';
 import { portOf } from '@writ/policy/conformance/recorder';
 import { parseScenario } from '@writ/policy/conformance/scenario';
+import { LastWords } from '@writ/policy/drivers/connection';
 import { isPublicAddress, pinAddress } from '@writ/policy/drivers/http-address';
 import type { DriverCall } from '@writ/policy/engine/driver-manifest';
 import { suite } from 'uvu';
@@ -148,6 +149,20 @@ drivers(
   },
 );
 
+drivers(
+  'the last words of a command are whole lines, so that no half of a secret is among them',
+  () => {
+    const words = new LastWords();
+    words.add('first\nsec');
+    words.add('ond\n');
+    assert.is(words.text, 'first\nsecond');
+    words.add(`token=${'s'.repeat(900)}\nthe end\n${'.'.repeat(200)}`);
+    assert.is(words.text, `the end\n${'.'.repeat(200)}`);
+    words.add('s'.repeat(2000));
+    assert.is(words.text, '(one long line)');
+  },
+);
+
 // http
 
 interface Heard {
@@ -265,17 +280,17 @@ drivers('http goes to no address of the inside that the connection does not list
 
 drivers('http knows which addresses are public, in every spelling', async () => {
   const inside =
-    '0.0.0.0 10.1.2.3 100.64.0.1 127.0.0.1 127.255.255.254 169.254.169.254 172.16.0.1 172.31.255.255 192.168.1.1 198.18.0.1 224.0.0.1 255.255.255.255 :: ::1 ::ffff:127.0.0.1 ::ffff:8.8.8.8 ::ffff:7f00:1 64:ff9b::7f00:1 2002:7f00:1:: fc00::1 fd12::1 fe80::1 fec0::1 ff02::1 2001:db8::1';
+    '0.0.0.0 10.1.2.3 100.64.0.1 127.0.0.1 127.255.255.254 169.254.169.254 172.16.0.1 172.31.255.255 192.168.1.1 198.18.0.1 224.0.0.1 255.255.255.255 :: ::1 ::ffff:127.0.0.1 ::ffff:8.8.8.8 ::ffff:7f00:1 64:ff9b::7f00:1 2002:7f00:1:: fc00::1 fd12::1 fe80::1 fec0::1 ff02::1 2001:db8::1 ::127.0.0.1 ::7f00:1 ::ffff:0:7f00:1 64:ff9b:1::a00:1 2001::1 100::1 4000::1 fe80::1%lo';
   for (const address of inside.split(' ')) assert.not(isPublicAddress(address), address);
   for (const address of ['8.8.8.8', '172.32.0.1', '1.1.1.1', '2606:4700::1111'])
     assert.ok(isPublicAddress(address), address);
   for (const text of ['', 'localhost', '127.1', '0x7f000001', '2130706433'])
     assert.not(isPublicAddress(text), text);
-  let code = '';
-  await pinAddress('[::ffff:127.0.0.1]', []).catch((error: { code: string }) => {
-    code = error.code;
-  });
-  assert.is(code, 'permission-denied');
+  for (const host of ['[::ffff:127.0.0.1]', '[::127.0.0.1]', '2130706433', '0x7f.1', '0'])
+    await pinAddress(new URL(`http://${host}/`).hostname, []).then(
+      () => assert.unreachable(host),
+      ({ code }: { code: string }) => assert.is(code, 'permission-denied', host),
+    );
 });
 
 drivers.run();

@@ -63,6 +63,24 @@ test('an error of upsd is said in its words', async () => {
   }
 });
 
+test('a login that is refused does not say the password', async () => {
+  const client = new NutClient(new Script('OK', 'ERR ACCESS-DENIED'));
+  try {
+    await client.login('admin', 'hunter2hunter2');
+    assert.unreachable();
+  } catch (error) {
+    assert.match(String(error), 'ACCESS-DENIED');
+    assert.not.match(String(error), 'hunter2');
+  }
+});
+
+test('a name that no UPS can have is an answer of another shape, not the end of the node', async () => {
+  for (const name of ['"a b"', '"a\\"b"', '""', `"${'x'.repeat(129)}"`]) {
+    const upsd = new Script('BEGIN LIST UPS', `UPS ${name} "x"`, 'END LIST UPS');
+    assert.is(await code(new NutClient(upsd).listUps()), 'response-malformed', name);
+  }
+});
+
 test('answers of another shape are refused, whatever they are', async () => {
   const begin = 'BEGIN LIST UPS';
   const scripts: Record<string, string[]> = {

@@ -11,6 +11,8 @@ import dgram from 'node:dgram';
 import dns from 'node:dns';
 import { syncBuiltinESMExports } from 'node:module';
 import net from 'node:net';
+import os from 'node:os';
+import v8 from 'node:v8';
 
 type LookupAnswer = (error: Error | null, found?: unknown, family?: number) => void;
 
@@ -26,14 +28,33 @@ export function guardNetwork(addresses: readonly string[]): void {
   replace(net.Server.prototype, 'listen', refuser('listening'));
   replace(dgram, 'createSocket', refuser('UDP'));
   replace(dgram, 'Socket', refuser('UDP'));
+  close(dgram, 'dgram', ['_createSocketHandle']);
+  close(net, 'net', ['_createServerHandle', 'BoundSocket']);
   syncBuiltinESMExports();
 }
 
-/** Takes away what reaches other processes of the same user: signals, debugging, Node's own bindings. */
+/** Modules that open files which the permission model does not ask about. */
+const CLOSED_MODULES: readonly string[] = ['node:sqlite', 'node:trace_events'];
+
+/**
+ * Takes away what reaches other processes of the same user (signals, debugging, priorities, Node's own bindings), and
+ * the ways to files past the permission model: SQLite opens any, and flags of V8 have it write traces anywhere.
+ */
 export function guardProcess(): void {
-  for (const name of ['kill', '_kill', '_debugProcess', '_debugEnd', 'binding', '_linkedBinding'])
-    if (name in process) replace(process, name, refuser(`process.${name}`));
+  const signals = ['kill', '_kill', '_debugProcess', '_debugEnd', 'binding', '_linkedBinding'];
+  close(process, 'process', signals);
+  close(os, 'os', ['setPriority']);
+  close(v8, 'v8', ['setFlagsFromString', 'setHeapSnapshotNearHeapLimit']);
+  for (const name of CLOSED_MODULES) {
+    const module: object | undefined = process.getBuiltinModule(name);
+    if (module !== undefined) close(module, name, Object.keys(module));
+  }
   syncBuiltinESMExports();
+}
+
+/** Replaces those of `names` that `owner` has by what refuses. */
+function close(owner: object, title: string, names: readonly string[]): void {
+  for (const name of names) if (name in owner) replace(owner, name, refuser(`${title}.${name}`));
 }
 
 function guardedLookup(

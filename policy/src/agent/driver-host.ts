@@ -20,6 +20,7 @@ import type {
   Capability,
   DriverAnswer,
   DriverCall,
+  DriverManifest,
   InventoryItem,
 } from '../engine/driver-manifest.ts';
 import { allowedAddresses } from '../engine/driver-network.ts';
@@ -67,7 +68,8 @@ export interface DriverStats {
 }
 
 export class DriverHost {
-  readonly #package: DriverPackage;
+  /** Not the whole package: its files are on the disk, and may be 10 MiB. */
+  readonly #manifest: DriverManifest;
   readonly #connection: JsonValue;
   readonly #folder: string;
   readonly #env: DriverEnv;
@@ -82,16 +84,16 @@ export class DriverHost {
   #isClosed = false;
 
   private constructor(
-    opened: DriverPackage,
+    manifest: DriverManifest,
     connection: JsonValue,
     folder: string,
     env: DriverEnv,
   ) {
-    this.#package = opened;
+    this.#manifest = manifest;
     this.#connection = connection;
     this.#folder = folder;
     this.#env = env;
-    this.#clean = secretFilter(opened.manifest.schema.connection, connection);
+    this.#clean = secretFilter(manifest.schema.connection, connection);
   }
 
   /**
@@ -119,7 +121,7 @@ export class DriverHost {
       await rm(folder, { recursive: true, force: true });
       throw new LogError('storage-failed', `${opened.manifest.id} cannot be unpacked`, {}, error);
     }
-    return new DriverHost(opened, connection, folder, env);
+    return new DriverHost(opened.manifest, connection, folder, env);
   }
 
   get stats(): DriverStats {
@@ -133,14 +135,14 @@ export class DriverHost {
 
   /** The key that the answer to `call` has. RangeError for a capability that the manifest does not have. */
   keyOf(call: DriverCall): string {
-    const capability = capabilityOf(this.#package.manifest, call.capability);
+    const capability = capabilityOf(this.#manifest, call.capability);
     if (capability === undefined) throw new RangeError(`no capability ${call.capability}`);
     return driverKey(call, capability.idempotency.key_fields);
   }
 
   /** One call. Never rejects for what the driver does. A dry run that there is not is answered without asking. */
   async call(call: DriverCall, options: CallOptions): Promise<CallResult> {
-    const capability = capabilityOf(this.#package.manifest, call.capability);
+    const capability = capabilityOf(this.#manifest, call.capability);
     const problem = capability === undefined ? 'unknown capability' : misfit(call, capability);
     if (capability === undefined || problem !== undefined)
       return { failure: failure('request-invalid', problem ?? '', 'none') };
@@ -227,7 +229,7 @@ export class DriverHost {
   async #ready(): Promise<Reply> {
     if (this.#process?.isAlive && this.#isReady) return { kind: 'result', value: true };
     if (this.#isClosed) return failed('driver-cancelled', 'the driver is being closed');
-    const { manifest } = this.#package;
+    const manifest = this.#manifest;
     const packageFolder = join(this.#folder, 'package');
     this.#isReady = false;
     const process = new DriverProcess(
@@ -236,6 +238,7 @@ export class DriverHost {
         workFolder: join(this.#folder, 'work'),
         memoryMb: manifest.defaults.memory_mb,
         permissions: manifest.permissions,
+        clean: this.#clean,
       },
       this.#env,
       () => {

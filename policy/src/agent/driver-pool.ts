@@ -19,6 +19,11 @@ export interface PooledHost {
   readonly id: string;
   /** Id of the driver that may use the connection. */
   readonly driver: string;
+  /**
+   * Digests in hexadecimal of the packages that may; left out: any that says it is that driver. The id is what a package
+   * says of itself, so without this list whoever may author policies decides who gets the credentials.
+   */
+  readonly packages?: readonly string[] | undefined;
   readonly connection: JsonValue;
 }
 
@@ -33,13 +38,13 @@ export interface DriverPoolOptions {
 
 /** Processes that stay open while they have nothing to do; the one that was used longest ago goes first. */
 const MAX_OPEN = 64;
-/** Packages that stay unpacked in memory. */
-const MAX_PACKAGES = 256;
+/** Manifests that are kept. The files of a package are not: 256 times 10 MiB is more than a node has. */
+const MAX_MANIFESTS = 256;
 
 export class DriverPool {
   readonly #options: DriverPoolOptions;
   readonly #hosts: ReadonlyMap<string, PooledHost>;
-  readonly #packages = new Map<string, DriverPackage>();
+  readonly #manifests = new Map<string, DriverManifest>();
   readonly #open = new Map<string, Promise<DriverHost>>();
   /** How many calls each of them works at: one that works is not closed. */
   readonly #busy = new Map<string, number>();
@@ -51,7 +56,7 @@ export class DriverPool {
 
   /** The manifest in the package with that digest. LogError hash-mismatch, json-malformed, not-found, network-failed. */
   async manifest(digest: VerifiedDriverDigest): Promise<DriverManifest> {
-    return (await this.#package(digest)).manifest;
+    return this.#manifests.get(digest.hex) ?? (await this.#package(digest)).manifest;
   }
 
   /** One call. Never rejects for what the driver or its package is; the failure says. */
@@ -99,7 +104,7 @@ export class DriverPool {
     | { readonly failure: DriverFailure }
   > {
     try {
-      const { manifest } = await this.#package(digest);
+      const manifest = await this.manifest(digest);
       return { driver: await this.#driver(host, digest), manifest };
     } catch (error) {
       if (!(error instanceof LogError)) throw error;
@@ -122,13 +127,11 @@ export class DriverPool {
   }
 
   async #package(digest: VerifiedDriverDigest): Promise<DriverPackage> {
-    const known = this.#packages.get(digest.hex);
-    if (known !== undefined) return known;
     const opened = openDriverPackage(await this.#options.fetchPackage(digest.hex), digest);
-    this.#packages.set(digest.hex, opened);
-    if (this.#packages.size > MAX_PACKAGES) {
-      const [oldest] = this.#packages.keys();
-      if (oldest !== undefined) this.#packages.delete(oldest);
+    this.#manifests.set(digest.hex, opened.manifest);
+    if (this.#manifests.size > MAX_MANIFESTS) {
+      const [oldest] = this.#manifests.keys();
+      if (oldest !== undefined) this.#manifests.delete(oldest);
     }
     return opened;
   }
@@ -151,6 +154,8 @@ export class DriverPool {
     const host = this.#hosts.get(hostId);
     if (host === undefined)
       throw new LogError('config-invalid', `host ${hostId} is not one of this node`);
+    if (host.packages !== undefined && !host.packages.includes(digest.hex))
+      throw new LogError('config-invalid', `host ${hostId} is not for the package ${digest.hex}`);
     const opened = await this.#package(digest);
     // The author of a policy chooses the package; whose credentials it gets is the node's to say.
     if (opened.manifest.id !== host.driver) {

@@ -14,8 +14,10 @@ import type { DriverEnv } from './driver-env.ts';
 
 /** Most bytes that a driver may write to its standard output and error during one call. */
 export const MAX_DRIVER_OUTPUT: number = 1024 * 1024;
-/** How much of its last words is kept for the operator. */
-const MAX_LAST_WORDS = 1000;
+/** How much of its last words is shown to the operator. */
+const MAX_LAST_WORDS = 400;
+/** How much of them is kept: secrets are taken out before the rest is cut. */
+const MAX_KEPT_WORDS: number = 64 * 1024;
 /** How often the memory of a process is looked at, in milliseconds. */
 const MEMORY_INTERVAL_MS = 100;
 /** What Node itself takes of the memory that a manifest asks for. */
@@ -32,6 +34,8 @@ export interface ProcessSettings {
   readonly workFolder: string;
   readonly memoryMb: number;
   readonly permissions: readonly DriverPermission[];
+  /** Takes secrets out of texts. */
+  readonly clean: (text: string) => string;
 }
 
 /** What a request brought: a result of unknown shape, an error of the driver, or the end of the process. */
@@ -59,7 +63,8 @@ export class DriverProcess {
   #chunks: Uint8Array[] = [];
   #received = 0;
   #written = 0;
-  #lastWords = '';
+  readonly #clean: (text: string) => string;
+  #lastWords: Uint8Array = new Uint8Array();
   #end: { readonly code: DriverFailureCode; readonly message: string } | undefined;
 
   /** Starts a process. `onLate` is called for each answer that nobody waits for. LogError config-invalid. */
@@ -67,6 +72,7 @@ export class DriverProcess {
     this.#env = env;
     this.#onLate = onLate;
     this.#memoryMb = settings.memoryMb;
+    this.#clean = settings.clean;
     this.#child = spawn(process.execPath, [...nodeOptions(settings), CHILD], {
       cwd: settings.workFolder,
       env: {},
@@ -186,12 +192,12 @@ export class DriverProcess {
       this.kill('driver-output', `the driver wrote more than ${MAX_DRIVER_OUTPUT} bytes`);
       return;
     }
-    const words = new TextDecoder().decode(chunk.subarray(-MAX_LAST_WORDS));
-    this.#lastWords = (this.#lastWords + words).slice(-MAX_LAST_WORDS).toWellFormed();
+    this.#lastWords = concatBytes(this.#lastWords, chunk).subarray(-MAX_KEPT_WORDS);
   }
 
   #words(): string {
-    const words = this.#lastWords.trim();
+    const kept = this.#clean(new TextDecoder().decode(this.#lastWords)).trim();
+    const words = kept.slice(-MAX_LAST_WORDS).toWellFormed();
     return words === '' ? '' : `; its last words: ${words}`;
   }
 

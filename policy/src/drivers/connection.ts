@@ -40,3 +40,23 @@ export function namedItem(connection: JsonValue, list: string, wanted: string): 
 export function targetName(target: string): string {
   return target.slice(target.indexOf(':') + 1);
 }
+
+/** How much of what a command wrote is shown where it fails. */
+const MAX_WORDS = 1000;
+
+/** The last words of a command: its last lines, whole, so that no secret stands there without its beginning. */
+export class LastWords {
+  #text = '';
+
+  add(text: string): void {
+    this.#text = `${this.#text}${text}`.slice(-MAX_WORDS - 1);
+  }
+
+  get text(): string {
+    const isCut = this.#text.length > MAX_WORDS;
+    const whole = isCut
+      ? this.#text.slice(this.#text.indexOf('\n') + 1 || MAX_WORDS + 1)
+      : this.#text;
+    return whole.trim() === '' && isCut ? '(one long line)' : whole.trim();
+  }
+}

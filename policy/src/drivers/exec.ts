@@ -6,10 +6,8 @@ import type { Driver, DriverContext } from '../engine/driver-api.ts';
 import { DriverError } from '../engine/driver-failure.ts';
 import type { DriverAnswer, DriverCall, Precondition } from '../engine/driver-manifest.ts';
 import { buildAnswer, planPreview } from '../engine/plan-preview.ts';
-import { itemsOf, namedItem, targetName, textOf, textsOf } from './connection.ts';
+import { itemsOf, LastWords, namedItem, targetName, textOf, textsOf } from './connection.ts';
 
-/** How much of what a command wrote is shown where it fails. */
-const MAX_WORDS = 1000;
 /** All that a command finds in its environment. */
 const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' };
 /** Tells whether a program is there without running it; the driver itself may read nothing. */
@@ -102,15 +100,13 @@ function run(
       signal,
       killSignal: 'SIGKILL',
     });
-    let words = '';
+    const words = new LastWords();
     for (const stream of [child.stdout, child.stderr])
-      stream.setEncoding('utf8').on('data', (text) => {
-        words = `${words}${text}`.slice(-MAX_WORDS);
-      });
+      stream.setEncoding('utf8').on('data', (text) => words.add(String(text)));
     child.on('error', reject);
     // Not `close`: a service that the command started may hold the pipes for ever.
     child.on('exit', (code, name) => {
-      resolve({ how: name === null ? `exit code ${code}` : `signal ${name}`, words: words.trim() });
+      resolve({ how: name === null ? `exit code ${code}` : `signal ${name}`, words: words.text });
     });
   });
 }

@@ -5,6 +5,8 @@ import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
 import { DriverError } from '../engine/driver-failure.ts';
 
+/** All of IPv6 that is handed out for the public internet (RFC 4291 section 2.5.4); the rest hides IPv4 or is reserved. */
+const GLOBAL_IPV6 = '2000::/3';
 /** Addresses that are not on the public internet: RFC 6890 and its like. */
 const NOT_PUBLIC: readonly string[] = [
   '0.0.0.0/8',
@@ -22,20 +24,10 @@ const NOT_PUBLIC: readonly string[] = [
   '203.0.113.0/24',
   '224.0.0.0/4',
   '240.0.0.0/4',
-  '::/128',
-  '::1/128',
-  '64:ff9b::/96',
-  '64:ff9b:1::/48',
-  '100::/64',
   '2001::/23',
   '2001:db8::/32',
   '2002::/16',
   '3fff::/20',
-  '5f00::/16',
-  'fc00::/7',
-  'fe80::/10',
-  'fec0::/10',
-  'ff00::/8',
 ];
 
 /** True for an address of the public internet. */
@@ -43,7 +35,7 @@ export function isPublicAddress(address: string): boolean {
   const family = isIP(address);
   if (family === 0) return false;
   if (family === 4) return !PRIVATE.check(address, 'ipv4');
-  return !PRIVATE.check(address, 'ipv6') && !MAPPED.check(address, 'ipv6');
+  return GLOBAL.check(address, 'ipv6') && !PRIVATE.check(address, 'ipv6');
 }
 
 /**
@@ -86,5 +78,4 @@ function blockListOf(ranges: readonly string[]): BlockList {
 }
 
 const PRIVATE: BlockList = blockListOf(NOT_PUBLIC);
-/** IPv4 in disguise. A list of its own, as Node finds every IPv4 address in this range. */
-const MAPPED: BlockList = blockListOf(['::ffff:0:0/96']);
+const GLOBAL: BlockList = blockListOf([GLOBAL_IPV6]);

@@ -8,9 +8,8 @@ import type { Driver, DriverContext } from '../engine/driver-api.ts';
 import { DriverError, mapDriverError } from '../engine/driver-failure.ts';
 import type { DriverAnswer, DriverCall, Precondition } from '../engine/driver-manifest.ts';
 import { buildAnswer, planPreview } from '../engine/plan-preview.ts';
-import { namedItem, optionalText, targetName, textOf } from './connection.ts';
+import { LastWords, namedItem, optionalText, targetName, textOf } from './connection.ts';
 
-const MAX_WORDS = 1000;
 /** Type of a host key → the signatures that prove it; none of them over SHA-1. */
 const PROOFS: ReadonlyMap<string, readonly string[]> = new Map([
   ['ssh-ed25519', ['ssh-ed25519']],
@@ -136,11 +135,9 @@ function follow(
   resolve: () => void,
   reject: (error: Error) => void,
 ): void {
-  let words = '';
+  const words = new LastWords();
   for (const stream of [channel, channel.stderr])
-    stream.on('data', (chunk: unknown) => {
-      words = `${words}${chunk}`.slice(-MAX_WORDS);
-    });
+    stream.setEncoding('utf8').on('data', (text: unknown) => words.add(String(text)));
   let how: string | undefined;
   channel.on('exit', (code: unknown, name: unknown) => {
     how = code === null ? `signal ${name}` : `exit code ${code}`;
@@ -154,7 +151,7 @@ function follow(
       reject(
         new DriverError(
           'target-refused',
-          `${command} on ${machine.name} ended with ${how}: ${words.trim()}`,
+          `${command} on ${machine.name} ended with ${how}: ${words.text}`,
         ),
       );
   });

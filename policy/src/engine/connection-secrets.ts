@@ -10,6 +10,8 @@ import { membersOf, type SchemaProblem } from './params-schema.ts';
 export const REDACTED = '[secret]';
 /** A shorter secret would be found in ordinary words, so it is refused rather than searched for. */
 export const MIN_SECRET_LENGTH = 6;
+/** Shortest beginning of a secret that is taken out where a text was cut off in the middle of one. */
+const MIN_REST_LENGTH = 4;
 
 /** Everything in `connection` that `schema` does not allow, and secrets too short to be kept out of texts. */
 export function checkConnection(schema: JsonValue, connection: JsonValue): SchemaProblem[] {
@@ -46,13 +48,14 @@ export function redactConnection(schema: JsonValue, connection: JsonValue): Json
 
 /**
  * A function that takes every secret of `connection` out of a text, as it is written and line by line, and in the
- * encodings in which error messages show it (JSON, URL). A driver that wants to give a secret away can still
- * spell it otherwise; this is against accidents.
+ * encodings in which error messages show it (JSON, URL). What a text ends with and a
+ * secret begins with is taken out too, as whoever cut the text did not know the secrets. A driver that wants to give a
+ * secret away can still spell it otherwise; this is against accidents.
  */
 export function secretFilter(schema: JsonValue, connection: JsonValue): (text: string) => string {
   const needles = new Set<string>();
   for (const { value } of secretsIn(schema, connection)) {
-    for (const part of [value, ...value.split('\n')]) {
+    for (const part of [value, ...value.split(/\r?\n/)]) {
       if (part.length < MIN_SECRET_LENGTH) continue;
       needles.add(part);
       needles.add(JSON.stringify(part).slice(1, -1));
@@ -61,7 +64,20 @@ export function secretFilter(schema: JsonValue, connection: JsonValue): (text: s
   }
   // The longest first, so that no rest of a long one remains where a short one is part of it.
   const ordered = [...needles].sort((a, b) => b.length - a.length);
-  return (text) => ordered.reduce((left, needle) => left.replaceAll(needle, REDACTED), text);
+  return (text) => {
+    const whole = ordered.reduce((left, needle) => left.replaceAll(needle, REDACTED), text);
+    const rest = Math.max(0, ...ordered.map((needle) => restAtEnd(whole, needle)));
+    return rest === 0 ? whole : `${whole.slice(0, -rest)}${REDACTED}`;
+  };
+}
+
+/** How many characters at the end of `text` are a beginning of `secret`; 0 for fewer than are worth it. */
+function restAtEnd(text: string, secret: string): number {
+  const tail = text.slice(-secret.length);
+  const start = secret.slice(0, MIN_REST_LENGTH);
+  for (let at = tail.indexOf(start); at >= 0; at = tail.indexOf(start, at + 1))
+    if (secret.startsWith(tail.slice(at))) return tail.length - at;
+  return 0;
 }
 
 function secretsIn(

@@ -136,7 +136,8 @@ function readField(field: Field, text: string): Set<number> | string {
   if (text.includes('?') && field !== DAY && field !== WEEKDAY)
     return `${field.title}: ? stands in the fields of days only`;
   const values = new Set<number>();
-  for (const item of text.split(',')) {
+  // Each item once: a field of nothing but `*` would cost the most.
+  for (const item of new Set(text.split(','))) {
     const found = readItem(field, item);
     if (typeof found === 'string') return `${field.title}: ${found}`;
     for (const value of found) values.add(value);

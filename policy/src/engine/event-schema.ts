@@ -22,6 +22,7 @@ import {
 
 /** Largest event in bytes of its canonical form. */
 export const MAX_EVENT_BYTES = 16_384;
+const EVENT_LIMITS = { maxBytes: MAX_EVENT_BYTES, maxDepth: 4, maxValues: 1024 };
 /** An event farther ahead of the clock of the node than this is refused. */
 export const MAX_EVENT_AHEAD_MS = 300_000;
 /** An event farther behind it than this is recorded and does not match. */
@@ -108,7 +109,7 @@ const eventSchema: z.ZodType<EngineEvent> = z.discriminatedUnion(
  * `detail.pointer`, and the code of the finding in `detail.finding`.
  */
 export function readEvent(document: unknown): EngineEvent {
-  const copy = snapshotJson(document, { maxBytes: MAX_EVENT_BYTES, maxDepth: 4 });
+  const copy = snapshotJson(document, EVENT_LIMITS);
   if ('finding' in copy) return malformed(copy.finding);
   const result = eventSchema.safeParse(copy.value);
   if (result.success) return result.data;

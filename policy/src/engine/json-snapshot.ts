@@ -12,6 +12,8 @@ export interface SnapshotLimits {
   /** Bytes of the canonical form. */
   readonly maxBytes: number;
   readonly maxDepth: number;
+  /** Values in all, lists and objects included: what reading costs grows with these. */
+  readonly maxValues: number;
 }
 
 /** The copy, with -0 as 0, or why there is none: what is no JSON, too large or too deep, or names a prototype. */
@@ -52,12 +54,16 @@ class Copier {
   readonly #limits: SnapshotLimits;
   readonly #path: (string | number)[] = [];
   #bytes = 0;
+  #values = 0;
 
   constructor(limits: SnapshotLimits) {
     this.#limits = limits;
   }
 
   copy(value: unknown): JsonValue {
+    this.#values++;
+    if (this.#values > this.#limits.maxValues)
+      this.#tooLarge(`the document has more than ${this.#limits.maxValues} values`);
     switch (typeof value) {
       case 'string':
         return this.#text(value);
@@ -125,7 +131,10 @@ class Copier {
   #take(bytes: number): void {
     this.#bytes += bytes;
     if (this.#bytes <= this.#limits.maxBytes) return;
-    const message = `the document is larger than ${this.#limits.maxBytes} bytes`;
+    this.#tooLarge(`the document is larger than ${this.#limits.maxBytes} bytes`);
+  }
+
+  #tooLarge(message: string): never {
     throw new Refusal(refusal('document-too-large', '', message));
   }
 

@@ -37,9 +37,16 @@ import { isTimeZone } from './time-zone.ts';
 export const MAX_SPEC_BYTES = 64_000;
 /** Deepest nesting, parameters included. */
 export const MAX_SPEC_DEPTH = 16;
+/** Most values in a spec, lists and objects included. */
+export const MAX_SPEC_VALUES = 4096;
 /** Most triggers, conditions and actions, each. */
 export const MAX_SPEC_ITEMS = 32;
 
+const SNAPSHOT_LIMITS = {
+  maxBytes: MAX_SPEC_BYTES,
+  maxDepth: MAX_SPEC_DEPTH,
+  maxValues: MAX_SPEC_VALUES,
+};
 const CLOCK_TIME = /^(?:[01][0-9]|2[0-3]):[0-5][0-9]$/;
 const IDENTIFIER = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 const DRIVER = /^sha256:[0-9a-f]{64}$/;
@@ -194,16 +201,17 @@ export type PolicySpecReading =
  * MAX_FINDINGS; each finding points into `document`. Never throws.
  */
 export function readPolicySpec(document: unknown): PolicySpecReading {
-  const copy = snapshotJson(document, { maxBytes: MAX_SPEC_BYTES, maxDepth: MAX_SPEC_DEPTH });
+  const copy = snapshotJson(document, SNAPSHOT_LIMITS);
   if ('finding' in copy) return { findings: [copy.finding] };
   const upgraded = upgradeSpec(copy.value);
   if ('finding' in upgraded) return { findings: [upgraded.finding] };
   const result = specSchema.safeParse(upgraded.document);
   if (!result.success) return { findings: findingsOf(copy.value, result.error) };
   // The defaults count too: what was read once must be readable again.
-  const size = utf8(formatCanonicalJson(policySpecJson(result.data))).length;
-  if (size <= MAX_SPEC_BYTES) return { spec: result.data };
-  const message = `the policy with its defaults is larger than ${MAX_SPEC_BYTES} bytes`;
+  const filled = policySpecJson(result.data);
+  const isSmall = utf8(formatCanonicalJson(filled)).length <= MAX_SPEC_BYTES;
+  if (isSmall && countFields(filled) !== undefined) return { spec: result.data };
+  const message = `the policy with its defaults is larger than ${MAX_SPEC_BYTES} bytes or ${MAX_SPEC_VALUES} values`;
   return { findings: [refusal('document-too-large', '', message)] };
 }
 
@@ -215,7 +223,9 @@ export function readPolicySpecText(text: string): PolicySpecReading {
   }
   try {
     const document: unknown = JSON.parse(text);
-    if (countFields(document) === countColons(text)) return readPolicySpec(document);
+    const count = countFields(document);
+    // Of one that is too large nothing else needs to be known; the reading refuses it.
+    if (count === undefined || count === countColons(text)) return readPolicySpec(document);
     // Two readers could take another one of the two for the policy.
     return { findings: [refusal('field-repeated', '', 'a field is named twice in one object')] };
   } catch (error) {
@@ -224,13 +234,16 @@ export function readPolicySpecText(text: string): PolicySpecReading {
   }
 }
 
-/** Fields of all objects in `document`; without recursion, since nothing has bounded its depth yet. */
-function countFields(document: unknown): number {
+/** Fields of all objects in `document`, undefined beyond the limit; without recursion, as nothing has bounded its depth. */
+function countFields(document: unknown): number | undefined {
   let count = 0;
+  let values = 1;
   const open = [document];
   for (let value = open.pop(); value !== undefined; value = open.pop()) {
     if (typeof value !== 'object' || value === null) continue;
     const children: readonly unknown[] = Object.values(value);
+    values += children.length;
+    if (values > MAX_SPEC_VALUES) return undefined;
     if (!Array.isArray(value)) count += children.length;
     for (const child of children) if (typeof child === 'object') open.push(child);
   }

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { LogError } from '@writ/core/errors';
 import { type LineSocket, MAX_NUT_LINE } from './nut-client.ts';
 
-/** Longest wait for a line or a connection in milliseconds. */
+/** Longest silence while a line or the connection is waited for, in milliseconds. */
 const TIMEOUT_MS = 5000;
 /** Most bytes that wait unread; more is a peer that floods. */
 const MAX_BUFFERED = 256 * 1024;
@@ -15,10 +15,12 @@ export interface Address {
 }
 
 /** Connects. Rejects with LogError network-failed. */
-export async function openLineSocket({ host, port }: Address): Promise<LineSocket> {
+export async function openLineSocket(
+  { host, port }: Address,
+  timeoutMs: number = TIMEOUT_MS,
+): Promise<LineSocket> {
   const socket = connect({ host, port });
-  socket.setTimeout(TIMEOUT_MS);
-  const lines = new Lines(socket, `${host}:${port}`);
+  const lines = new Lines(socket, `${host}:${port}`, timeoutMs);
   await lines.opened;
   return lines;
 }
@@ -27,22 +29,29 @@ class Lines implements LineSocket {
   readonly opened: Promise<void>;
   readonly #socket: Socket;
   readonly #name: string;
+  readonly #timeoutMs: number;
   #text = '';
   #error: LogError | undefined;
   #isEnded = false;
   #wake: () => void = () => {};
 
-  constructor(socket: Socket, name: string) {
+  constructor(socket: Socket, name: string, timeoutMs: number) {
     this.#socket = socket;
     this.#name = name;
+    this.#timeoutMs = timeoutMs;
+    socket.setTimeout(timeoutMs);
     socket.setEncoding('latin1');
     socket.on('data', (chunk) => this.#take(String(chunk)));
     socket.on('end', () => this.#end());
     socket.on('close', () => this.#end());
     socket.on('error', (error) => this.#fail(error.message));
-    socket.on('timeout', () => this.#fail(`no answer within ${TIMEOUT_MS} ms`));
+    socket.on('timeout', () => this.#fail(`no answer within ${timeoutMs} ms`));
     this.opened = new Promise((resolve, reject) => {
-      socket.once('connect', resolve);
+      socket.once('connect', () => {
+        // Between two questions a connection may be silent for as long as it likes.
+        socket.setTimeout(0);
+        resolve();
+      });
       socket.once('close', () => reject(this.#error ?? this.#failure('closed')));
     });
   }
@@ -64,9 +73,11 @@ class Lines implements LineSocket {
       }
       if (this.#error !== undefined) throw this.#error;
       if (this.#isEnded) return undefined;
+      this.#socket.setTimeout(this.#timeoutMs);
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
+      this.#socket.setTimeout(0);
     }
   }
 

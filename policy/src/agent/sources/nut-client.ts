@@ -27,13 +27,15 @@ export class NutClient {
 
   /** Logs in, for servers that ask for it. LogError network-failed with the server's word. */
   async login(user: string, password: string): Promise<void> {
-    await this.#ask(`USERNAME ${quote(user)}`, 'OK');
-    await this.#ask(`PASSWORD ${quote(password)}`, 'OK');
+    await this.#ask('USERNAME', 'OK', ` ${quote(user)}`);
+    await this.#ask('PASSWORD', 'OK', ` ${quote(password)}`);
   }
 
   /** Names of the UPSs with their descriptions. LogError network-failed, response-malformed. */
   async listUps(): Promise<ReadonlyMap<string, string>> {
     const rows = await this.#list('UPS', []);
+    for (const [name = ''] of rows)
+      if (!NAME.test(name)) malformed(`a UPS cannot be called ${shorten(name)}`);
     return new Map(rows.map(([name = '', description = '']) => [name, description]));
   }
 
@@ -74,15 +76,16 @@ export class NutClient {
     return words.slice(head.length);
   }
 
-  async #ask(question: string, expected: string): Promise<void> {
-    this.#socket.write(`${question}\n`);
+  /** `secret` is sent behind the question and never said in an error. */
+  async #ask(question: string, expected: string, secret = ''): Promise<void> {
+    this.#socket.write(`${question}${secret}\n`);
     const line = await this.#line();
     if (line === expected || (expected === 'OK' && line.startsWith('OK'))) return;
-    if (line.startsWith('ERR ')) {
-      const word = question.split(' ', 2).join(' ');
-      throw new LogError('network-failed', `upsd answered ${word} with ${shorten(line)}`);
-    }
-    malformed(`${shorten(line)} in place of ${expected}`);
+    // What answers a secret may hold it.
+    const said = shorten(secret === '' ? line : line.replaceAll(secret.slice(2, -1), '…'));
+    if (line.startsWith('ERR '))
+      throw new LogError('network-failed', `upsd answered ${question} with ${said}`);
+    malformed(`${said} in place of ${expected}`);
   }
 
   async #line(): Promise<string> {

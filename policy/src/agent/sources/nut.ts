@@ -18,6 +18,8 @@ export interface NutOptions {
 
 /** Longest pause between two tries to connect, in milliseconds. */
 const MAX_BACKOFF_MS = 60_000;
+/** Longest time that one look at all UPSs may take, in milliseconds; a server that drips would hold it for ever. */
+const MAX_POLL_MS = 30_000;
 
 export class NutSource implements Source {
   readonly name: string;
@@ -31,7 +33,7 @@ export class NutSource implements Source {
   #lastMs: number | null = null;
   #reason: string | null = 'not asked yet';
   #isStopped = true;
-  #known = new Set<string>();
+  readonly #known = new Set<string>();
 
   constructor(env: SourceEnv, sink: SourceSink, options: NutOptions) {
     this.#env = env;
@@ -64,13 +66,16 @@ export class NutSource implements Source {
   }
 
   async #turn(): Promise<void> {
+    const cancel = this.#env.later(MAX_POLL_MS, () => this.#hangUp());
     try {
-      await this.#poll();
+      await this.#poll().finally(cancel);
       this.#failures = 0;
       this.#reason = null;
       this.#schedule(this.#options.pollMs);
     } catch (error) {
       if (!(error instanceof LogError)) throw error;
+      // A source that is being stopped hung up itself; that says nothing of the UPSs.
+      if (this.#isStopped) return;
       this.#lose(error.message);
       this.#failures += 1;
       const backoff = Math.min(this.#options.pollMs * 2 ** this.#failures, MAX_BACKOFF_MS);
@@ -82,6 +87,7 @@ export class NutSource implements Source {
     const client = await this.#connected();
     const wanted = this.#options.ups;
     const names = wanted.length > 0 ? wanted : [...(await client.listUps()).keys()];
+    this.#forgetOthers(names);
     for (const ups of names) {
       const reading = readUps(await client.listVariables(ups));
       if (this.#isStopped) return;
@@ -91,6 +97,16 @@ export class NutSource implements Source {
       const { states, samples } = reading;
       this.#sink.observed({ subject, states, samples });
       this.#lastMs = this.#env.now();
+    }
+  }
+
+  /** What the server does not list any more is not known any more. */
+  #forgetOthers(names: readonly string[]): void {
+    const listed = new Set(names);
+    for (const ups of this.#known) {
+      if (listed.has(ups)) continue;
+      this.#known.delete(ups);
+      this.#tellLost(ups, 'the server does not list the UPS any more');
     }
   }
 
@@ -106,10 +122,12 @@ export class NutSource implements Source {
   #lose(reason: string): void {
     this.#hangUp();
     this.#reason = reason;
-    for (const ups of this.#known) {
-      this.#sink.lost(this.#subject(ups), reason);
-      this.#sink.observed({ subject: this.#subject(ups), states: ['comm-lost'] });
-    }
+    for (const ups of this.#known) this.#tellLost(ups, reason);
+  }
+
+  #tellLost(ups: string, reason: string): void {
+    this.#sink.lost(this.#subject(ups), reason);
+    this.#sink.observed({ subject: this.#subject(ups), states: ['comm-lost'] });
   }
 
   #hangUp(): void {

@@ -20,7 +20,8 @@ export const MAX_ANSWER_SIZE: number = 1024 * 1024;
 export function readPrometheusAnswer(text: string): readonly Series[] {
   const answer = asObject(parse(text), 'the answer');
   if (answer['status'] === 'error') {
-    const reason = String(answer['error']).slice(0, 200);
+    const { error } = answer;
+    const reason = typeof error === 'string' ? error.slice(0, 200) : 'an error without words';
     throw new LogError('network-failed', `prometheus: ${JSON.stringify(reason)}`);
   }
   const data = asObject(answer['data'], 'data');
@@ -31,10 +32,12 @@ export function readPrometheusAnswer(text: string): readonly Series[] {
   if (result.length > MAX_SERIES) malformed(`more than ${MAX_SERIES} series: narrow the query`);
   return result.flatMap((row: unknown) => {
     const { metric, value } = asObject(row, 'a series');
-    const labels = Object.entries(asObject(metric, 'metric')).map(
-      ([name, label]) => [name, String(label)] as const,
-    );
-    return sampleOf(value, new Map(labels));
+    const labels = new Map<string, string>();
+    for (const [name, label] of Object.entries(asObject(metric, 'metric'))) {
+      if (typeof label !== 'string') malformed('a label is no text');
+      labels.set(name, label);
+    }
+    return sampleOf(value, labels);
   });
 }
 

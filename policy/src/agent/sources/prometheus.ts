@@ -23,6 +23,8 @@ export interface PrometheusOptions {
 }
 
 const TIMEOUT_MS = 5000;
+/** Longest id of a subject; an event has no room for more. */
+const MAX_ID_LENGTH = 200;
 
 export class PrometheusSource implements Source {
   readonly name: string;
@@ -34,6 +36,8 @@ export class PrometheusSource implements Source {
   #running: Promise<void> = Promise.resolve();
   #lastMs: number | null = null;
   #reason: string | null = 'not asked yet';
+  /** Query → ids of the subjects of its last answer. */
+  readonly #known = new Map<PrometheusQuery, ReadonlySet<string>>();
 
   constructor(env: SourceEnv, sink: SourceSink, options: PrometheusOptions) {
     this.#env = env;
@@ -71,8 +75,10 @@ export class PrometheusSource implements Source {
         this.#lastMs = this.#env.now();
       } catch (error) {
         if (!(error instanceof LogError)) throw error;
+        // A source that is being stopped gave up itself; that says nothing of the metrics.
+        if (this.#abort.signal.aborted) return;
         reason = error.message;
-        this.#sink.lost(query.subject, reason);
+        this.#lose(query, new Set(), reason);
       }
       if (this.#abort.signal.aborted) return;
     }
@@ -80,12 +86,27 @@ export class PrometheusSource implements Source {
     this.#schedule(this.#options.pollMs);
   }
 
-  #tell({ metric, label, subject }: PrometheusQuery, series: readonly Series[]): void {
+  #tell(query: PrometheusQuery, series: readonly Series[]): void {
+    const { metric, label, subject } = query;
+    const seen = new Map<string, number>();
     for (const { labels, value } of series) {
       const id = label === null ? subject.id : labels.get(label);
-      const samples = new Map([[metric, value]]);
-      if (id !== undefined) this.#sink.observed({ subject: { kind: subject.kind, id }, samples });
+      if (id !== undefined && id !== '' && id.length <= MAX_ID_LENGTH) seen.set(id, value);
     }
+    this.#lose(query, new Set(seen.keys()), 'the query gives no sample of it any more');
+    for (const [id, value] of seen)
+      this.#sink.observed({
+        subject: { kind: subject.kind, id },
+        samples: new Map([[metric, value]]),
+      });
+  }
+
+  /** Tells which subjects of the last answer are not in this one. */
+  #lose(query: PrometheusQuery, seen: ReadonlySet<string>, reason: string): void {
+    const { kind } = query.subject;
+    for (const id of this.#known.get(query) ?? [])
+      if (!seen.has(id)) this.#sink.lost({ kind, id }, reason);
+    this.#known.set(query, seen);
   }
 
   async #ask({ query }: PrometheusQuery): Promise<readonly Series[]> {
