@@ -33,7 +33,7 @@ const BROWSER_SAFE = [
   {
     name: 'the policy engine',
     holds: (path) => path.startsWith('policy/src/engine/'),
-    packages: ['yaml', 'zod'],
+    packages: ['zod'],
   },
 ];
 

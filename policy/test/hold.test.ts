@@ -4,6 +4,7 @@ import {
   forget,
   type Holds,
   MAX_GAP_MS,
+  MAX_HELD_SUBJECTS,
   NO_HOLDS,
   observe,
   type Watch,
@@ -61,6 +62,28 @@ test('a state that lasts is told once, when it has lasted', () => {
     },
   ]);
   assert.is(play.ups(35, 'mains-lost').length, 0);
+});
+
+test('no number of subjects that a sender makes up keeps the loss of the mains from being told', () => {
+  const ts = '1970-01-01T00:00:00.000Z';
+  const watches = [LOST_0, LOST_30, HOT];
+  const seen = (id: string, temp: number): Parameters<typeof observe>[2] => ({
+    ...{ subject: { kind: 'host', id }, samples: new Map([['temp', temp]]), monotonicMs: 0, ts },
+  });
+  let holds = NO_HOLDS;
+  for (let i = 0; i < 3 * MAX_HELD_SUBJECTS; i++)
+    holds = observe(holds, watches, seen(`cold${i}`, 1)).holds;
+  assert.is(holds.size, 0);
+  const hot = observe(NO_HOLDS, watches, seen('hot', 99)).holds.get('host/hot') ?? new Map();
+  holds = new Map(Array.from({ length: MAX_HELD_SUBJECTS }, (_, i) => [`host/hot${i}`, hot]));
+  const lost = { subject: UPS, states: ['mains-lost'], monotonicMs: 0, ts };
+  const { holds: after, events } = observe(holds, watches, lost);
+  assert.is(events.length, 1);
+  assert.is(after.size, MAX_HELD_SUBJECTS);
+  // What was seen last is kept; what was seen longest ago begins anew.
+  assert.ok(after.has(`ups/${UPS.id}`) && !after.has('host/hot0') && after.has('host/hot1'));
+  const again = observe(after, watches, seen('hot1', 99)).holds;
+  assert.ok([...again.keys()].at(-1) === 'host/hot1');
 });
 
 test('a state that ends in between begins anew', () => {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { formatCanonicalJson, type JsonValue } from '@writ/core/statements/jcs';
 import {
   MAX_SPEC_BYTES,
+  MAX_SPEC_VALUES,
   policySpecJson,
   policySpecJsonSchema,
   readPolicySpec,
@@ -155,6 +156,17 @@ specs('no text does anything but give findings, and none takes ten milliseconds'
   assert.is(Reflect.get({}, 'enabled'), undefined);
 });
 
+/** A policy whose one action has lists of 1,000 of such values. */
+function wide(item: (i: number) => unknown, lists: number): string {
+  const params = Object.fromEntries(
+    Array.from({ length: lists }, (_, row) => [
+      `r${row}`,
+      Array.from({ length: 1000 }, (_, i) => item(i)),
+    ]),
+  );
+  return JSON.stringify({ ...MINIMAL, actions: [{ capability_id: 'a.b', verb: 'c', params }] });
+}
+
 const HOSTILE: readonly (readonly [string, string])[] = [
   ['deep lists', `${'['.repeat(31_000)}${']'.repeat(31_000)}`],
   ['deep objects', `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`],
@@ -173,6 +185,30 @@ const HOSTILE: readonly (readonly [string, string])[] = [
     `{"trigger_group":{"triggers":[{"type":"timer.at","schedule":{"days":[${'"mon",'.repeat(9000)}"mon"]}}]}}`,
   ],
   ['escapes', `{"name":"${'\\u0000'.repeat(10_000)}"}`],
+  ['lists in lists', wide((i) => [[i % 2]], 10)],
+  ['many empty lists', wide(() => [], 20)],
+  ['many escapes', wide(() => '\n', 12)],
+  ['more values than may be', wide(() => '\n\n\n', 5)],
+  [
+    'actions full of parameters',
+    JSON.stringify({
+      ...MINIMAL,
+      actions: Array.from({ length: 32 }, () => ({
+        ...{ capability_id: 'a', verb: 'b' },
+        params: Object.fromEntries(Array.from({ length: 250 }, (_, i) => [i.toString(36), 1])),
+      })),
+    }),
+  ],
+  [
+    'cron expressions of many items',
+    JSON.stringify({
+      trigger_group: {
+        triggers: Array.from({ length: 32 }, () => ({
+          ...{ type: 'timer.at', cron: `${'*,'.repeat(95)}* * * * *` },
+        })),
+      },
+    }),
+  ],
   ['a text that is too large', `{"notes":"${'x'.repeat(MAX_SPEC_BYTES)}"}`],
 ];
 
@@ -184,6 +220,36 @@ for (const [title, text] of HOSTILE) {
     assert.ok(ms < 10, `it took ${ms} ms`);
   });
 }
+
+specs(
+  'as many values as may be are read below 10 ms, one more is refused, defaults included',
+  () => {
+    const withValues = (count: number): string => {
+      // The document itself, its fields and the lists are values, too.
+      const used = 24;
+      const lists = Array.from({ length: 4 }, (_, row) =>
+        Array.from({ length: Math.floor((count - used + row) / 4) }, () => '\n'),
+      );
+      return JSON.stringify({
+        ...MINIMAL,
+        actions: [{ capability_id: 'a.b', verb: 'c', params: Object.fromEntries(lists.entries()) }],
+      });
+    };
+    const isRead = (count: number): boolean =>
+      readPolicySpecText(withValues(count)).findings === undefined;
+    let most = MAX_SPEC_VALUES - 64;
+    assert.ok(isRead(most));
+    while (isRead(most + 1)) most++;
+    assert.ok(most <= MAX_SPEC_VALUES);
+    const text = withValues(most);
+    const ms = fastestMs(() => readPolicySpecText(text));
+    assert.ok(ms < 10, `it took ${ms} ms`);
+    const { spec } = readPolicySpecText(text);
+    assert.ok(spec !== undefined);
+    assert.is(readPolicySpec(policySpecJson(spec)).findings, undefined);
+    assert.is(readPolicySpecText(withValues(most + 1)).findings?.[0]?.code, 'document-too-large');
+  },
+);
 
 specs('a field that is named twice is refused: readers differ in which one they take', () => {
   const text = JSON.stringify({ ...MINIMAL, notes: 'a "quoted" : colon \\' });

@@ -2,11 +2,16 @@
 
 import { isLogError } from '@writ/core/errors';
 import { PrometheusSource } from '@writ/policy/agent/sources/prometheus';
-import { MAX_SERIES, readPrometheusAnswer } from '@writ/policy/agent/sources/prometheus-answer';
+import {
+  MAX_ANSWER_SIZE,
+  MAX_SERIES,
+  readPrometheusAnswer,
+} from '@writ/policy/agent/sources/prometheus-answer';
 import type { SourceEnv } from '@writ/policy/agent/sources/source';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { fastestMs } from './fastest.ts';
 
 const test = suite('Prometheus');
 
@@ -49,6 +54,20 @@ test('answers of another shape are refused, whatever they are', () => {
   for (const error of ['"no"', '{"toString":1,"valueOf":1}', 'null'])
     assert.is(codeOf(`{"status":"error","error":${error}}`), 'network-failed', error);
   fc.assert(fc.property(fc.json(), (text) => codeOf(text).length >= 0));
+});
+
+test('an answer of the largest size takes less than 10 ms', () => {
+  const wide = (labels: number): string =>
+    vector(
+      ...Array.from({ length: MAX_SERIES }, (_, i) =>
+        row(Object.fromEntries(Array.from({ length: labels }, (_, j) => [`l${j}`, `${i}`])), '1'),
+      ),
+    );
+  for (const text of [wide(14), '['.repeat(MAX_ANSWER_SIZE), vector(...Array(30_000).fill(1))]) {
+    assert.ok(text.length <= MAX_ANSWER_SIZE);
+    const ms = fastestMs(() => codeOf(text));
+    assert.ok(ms < 10, `it took ${ms} ms`);
+  }
 });
 
 function worldOf(answers: readonly (string | Error)[]): {

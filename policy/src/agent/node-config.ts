@@ -16,6 +16,8 @@ export interface HostConfig {
   readonly name: string;
   /** Id of the driver that may use the connection; the package itself a policy names by digest. */
   readonly driver: string;
+  /** Digests in hexadecimal of the packages that may use it; left out: whichever a policy in force names. */
+  readonly packages?: readonly string[] | undefined;
   /** With secrets as references, see `withSecrets`. */
   readonly connection: JsonValue;
   /** Seconds between full discoveries. */
@@ -104,6 +106,11 @@ const host = z.strictObject({
   name: z.string().refine(isHostName, `must be one line of 1 to ${MAX_HOST_NAME_SIZE} bytes`),
   // A policy names the package by digest; this is what the host lets at its connection at all.
   driver: z.string().max(200).regex(DRIVER_ID, 'must be the id of a driver, such as org.writ.ssh'),
+  packages: z
+    .array(z.string().regex(/^[0-9a-f]{64}$/, 'must be the digest of a package in hexadecimal'))
+    .min(1)
+    .max(64)
+    .optional(),
   connection: z.json(),
   full_discovery: seconds.optional(),
 });

@@ -62,9 +62,9 @@ async function secretsOf(
   sources: SecretSources,
 ): Promise<Pick<ServiceSettings, 'hosts' | 'senders' | 'nutPasswords'>> {
   const opened = [];
-  for (const [i, { id, driver, connection }] of hosts.entries()) {
+  for (const [i, { id, driver, packages, connection }] of hosts.entries()) {
     const found = await member(`hosts.${i}.connection`, () => withSecrets(connection, sources));
-    opened.push({ id, driver, connection: found });
+    opened.push({ id, driver, packages, connection: found });
   }
   const known = [];
   for (const [i, { name, secret, may }] of senders.entries()) {

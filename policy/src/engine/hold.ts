@@ -21,7 +21,7 @@ export interface Observation {
   readonly ts: string;
 }
 
-/** Most subjects that are watched at a time; sources are configured, so nobody reaches it by accident. */
+/** Most subjects that hold something at a time; with one more, what was seen longest ago has to begin anew. */
 export const MAX_HELD_SUBJECTS = 10_000;
 
 /** Longest gap between two observations over which a state counts as held, in milliseconds. */
@@ -33,7 +33,7 @@ interface Hold {
   readonly published: ReadonlySet<number>;
 }
 
-/** Subject → watch without its duration → hold. */
+/** Subject → watch without its duration → hold. Subjects that hold something, by when they were seen last. */
 export type Holds = ReadonlyMap<string, ReadonlyMap<string, Hold>>;
 
 export const NO_HOLDS: Holds = new Map();
@@ -51,8 +51,8 @@ export function watchesOf(policies: Iterable<PolicyIr>): readonly Watch[] {
 }
 
 /**
- * The holds behind `seen`, and the events that are due with it: one for each episode and duration. Throws RangeError
- * when there would be more than MAX_HELD_SUBJECTS subjects.
+ * The holds behind `seen`, and the events that are due with it: one for each episode and duration. No number of other
+ * subjects keeps an event from being told: a sender that makes subjects up would blind the node.
  */
 export function observe(
   holds: Holds,
@@ -60,10 +60,7 @@ export function observe(
   seen: Observation,
 ): { readonly holds: Holds; readonly events: readonly EngineEvent[] } {
   const subject = `${seen.subject.kind}/${seen.subject.id}`;
-  const before = holds.get(subject);
-  if (before === undefined && holds.size >= MAX_HELD_SUBJECTS)
-    throw new RangeError(`more than ${MAX_HELD_SUBJECTS} subjects are watched`);
-  const after = new Map(before);
+  const after = new Map(holds.get(subject));
   const events: EngineEvent[] = [];
   for (const [key, group] of byKey(watches)) {
     const holdsNow = isMet(group[0], seen);
@@ -79,7 +76,17 @@ export function observe(
     const published = new Set([...hold.published, ...due.map(({ for_s }) => for_s)]);
     after.set(key, { ...hold, published });
   }
-  return { holds: new Map([...holds, [subject, after]]), events };
+  return { holds: withHolds(holds, subject, after), events };
+}
+
+function withHolds(holds: Holds, subject: string, own: ReadonlyMap<string, Hold>): Holds {
+  if (own.size === 0 && !holds.has(subject)) return holds;
+  const after = new Map(holds);
+  after.delete(subject);
+  if (own.size > 0) after.set(subject, own);
+  const [oldest] = after.keys();
+  if (after.size > MAX_HELD_SUBJECTS && oldest !== undefined) after.delete(oldest);
+  return after;
 }
 
 /** The holds without those of a subject whose source was lost: what comes back begins anew. */

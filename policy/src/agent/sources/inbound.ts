@@ -10,10 +10,11 @@ import { readEvent } from '../../engine/event-schema.ts';
 import type { Scalar } from '../../engine/policy-spec.ts';
 import { verifyWebhook, type WebhookHeaders } from './webhook-signature.ts';
 
-/** Largest body. */
-export const MAX_INBOUND_BYTES: number = 64 * 1024;
-/** Most samples of one request. */
-const MAX_SAMPLES = 256;
+/** Largest body: what can be parsed in milliseconds, whatever is in it. */
+export const MAX_INBOUND_BYTES: number = 32 * 1024;
+/** Most subjects of one request, and most samples of all of them. */
+const MAX_SUBJECTS = 256;
+const MAX_SAMPLES = 1024;
 /** Most attributes that a webhook keeps; a body may have more, which no policy can ask for. */
 const MAX_ATTRS = 32;
 const MAX_ATTR_LENGTH = 256;
@@ -63,7 +64,7 @@ const samplesBody = z
     }),
   )
   .min(1)
-  .max(MAX_SAMPLES);
+  .max(MAX_SUBJECTS);
 
 /** The target of a path; undefined: there is none. */
 export function inboundTarget(path: string): InboundTarget | undefined {
@@ -126,14 +127,32 @@ function attrsOf(document: unknown): { readonly [name: string]: Scalar } {
   if (typeof document !== 'object' || document === null || Array.isArray(document)) return {};
   const kept: [string, Scalar][] = [];
   for (const [name, value] of Object.entries(document)) {
-    const parsed = scalar.safeParse(value);
-    if (parsed.success && name.length <= 100 && kept.length < MAX_ATTRS - 2)
-      kept.push([name, parsed.data]);
+    if (kept.length === MAX_ATTRS - 2) break;
+    if (name.length <= 100 && isScalar(value)) kept.push([name, value]);
   }
   return Object.fromEntries(kept);
 }
 
+function isScalar(value: unknown): value is Scalar {
+  if (typeof value === 'string') return value.length <= MAX_ATTR_LENGTH;
+  return typeof value === 'number' || typeof value === 'boolean';
+}
+
+/** Counted before each of them is looked at. */
+function countSamples(document: unknown): number {
+  if (!Array.isArray(document)) return 0;
+  return document.reduce((sum: number, set: unknown) => {
+    const samples =
+      typeof set === 'object' && set !== null && 'samples' in set ? set.samples : null;
+    return (
+      sum + (typeof samples === 'object' && samples !== null ? Object.keys(samples).length : 0)
+    );
+  }, 0);
+}
+
 function samplesOf(document: unknown): readonly SampleSet[] {
+  if (countSamples(document) > MAX_SAMPLES)
+    throw new LogError('request-invalid', `a request has at most ${MAX_SAMPLES} samples`);
   const parsed = samplesBody.safeParse(document);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

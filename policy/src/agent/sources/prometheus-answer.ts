@@ -9,9 +9,9 @@ export interface Series {
 }
 
 /** Most series that one query may give. */
-export const MAX_SERIES = 1000;
+export const MAX_SERIES = 500;
 /** Largest answer in bytes. */
-export const MAX_ANSWER_SIZE: number = 1024 * 1024;
+export const MAX_ANSWER_SIZE: number = 128 * 1024;
 
 /**
  * The series of an instant vector or a scalar. NaN and infinities are left out: they are no samples. LogError
