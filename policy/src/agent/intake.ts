@@ -21,18 +21,12 @@ export class Intake implements SourceSink {
   readonly #publish: (event: EngineEvent) => void;
   #watches: readonly Watch[] = [];
   #holds: Holds = NO_HOLDS;
-  #refused = 0;
 
   /** `publish` takes every event that is due; it must not throw. */
   constructor(env: SourceEnv, facts: Facts, publish: (event: EngineEvent) => void) {
     this.#env = env;
     this.#facts = facts;
     this.#publish = publish;
-  }
-
-  /** Observations of more subjects than there is room for. */
-  get refused(): number {
-    return this.#refused;
   }
 
   /** What is watched from now on: what the active policies wait for, and what takes it back. */
@@ -48,14 +42,9 @@ export class Intake implements SourceSink {
     if (seen.samples !== undefined) this.#facts.learn(subject, seen.samples);
     const ts = new Date(this.#env.now()).toISOString();
     const observation: Observation = { ...seen, monotonicMs: this.#env.monotonic(), ts };
-    try {
-      const { holds, events } = observe(this.#holds, this.#watches, observation);
-      this.#holds = holds;
-      for (const event of events) this.#publish(event);
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      this.#refused += 1;
-    }
+    const { holds, events } = observe(this.#holds, this.#watches, observation);
+    this.#holds = holds;
+    for (const event of events) this.#publish(event);
   };
 
   readonly lost: SourceSink['lost'] = (subject) => {

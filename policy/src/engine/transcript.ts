@@ -4,7 +4,7 @@
 import { formatHex, utf8 } from '@writ/core/bytes';
 import { sha256 } from '@writ/core/sha256';
 import { formatCanonicalJson, type JsonValue } from '@writ/core/statements/jcs';
-import type { InventoryItem, Precondition } from './driver-manifest.ts';
+import type { DriverAnswer, InventoryItem } from './driver-manifest.ts';
 import type { Finding } from './finding.ts';
 import type { TranscriptFacts } from './gates.ts';
 import { worstSeverity } from './severity.ts';
@@ -49,7 +49,7 @@ export interface UsedInventory {
 }
 
 /** What one action would do to one target. */
-export interface TranscriptResult {
+export interface TranscriptResult extends DriverAnswer {
   /** Position of the action in the plan, from 0. */
   readonly action: number;
   readonly target_id: string;
@@ -57,25 +57,8 @@ export interface TranscriptResult {
   readonly verb: string;
   /** Digest of the driver package that was asked, in hexadecimal. */
   readonly driver: string;
-  readonly ok: boolean;
-  readonly severity: AnswerSeverity;
   /** Id of the severity rule that changed what the driver said; null: none did. */
   readonly rule: string | null;
-  readonly idempotency_key: string;
-  readonly preconditions: readonly Precondition[];
-  readonly plan: {
-    readonly kind: 'cli' | 'api' | 'ssh' | 'http' | 'none';
-    readonly preview: readonly JsonValue[];
-  };
-  readonly effects: {
-    readonly summary: string;
-    readonly per_target: readonly {
-      readonly id: string;
-      readonly from: string | null;
-      readonly to: string | null;
-    }[];
-  };
-  readonly reason: string | null;
 }
 
 /** A dry run from beginning to end. Its id is the SHA-256 of its canonical JSON. */
